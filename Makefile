@@ -1,0 +1,30 @@
+# Each target works as the first command after `git clone`, and does nothing twice.
+SHELL := /bin/bash
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: help repro test lint lock
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+repro: .venv/installed  ## run the pipeline: data, train, evaluate, reports
+	dvc repro
+
+test: lint  ## lint, then all tests
+	python -m pytest
+
+lint: .venv/installed  ## check style
+	ruff check .
+	ruff format --check .
+
+lock: .venv/installed  ## pin every dependency anew, with hashes, from pyproject.toml
+	uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --upgrade \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.txt
+
+.venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	touch $@
