@@ -1,0 +1,381 @@
+"""Rung cards: small YAML files that say what to train, and the recipe they resolve to.
+
+A card is data. It may extend another card; the recipe is whole. Everything is checked against the models
+below, and a fault is one line that names the file, the key and, for a misspelt name, the nearest valid one.
+"""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+
+from ladder.errors import LadderError
+from ladder.files import read_yaml
+
+RUNGS = Path("rungs")
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class Strict(BaseModel):
+    """A mapping whose keys and types are all known; a misspelt key is told its nearest neighbour."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, value):
+        if isinstance(value, dict):
+            for key in value:
+                if key not in cls.model_fields:
+                    raise ValueError(f"unknown key {key!r}{nearest(key, cls.model_fields)}")
+        return value
+
+
+def _one_of(*kinds):
+    """Return a type for `name` or `{name: {...}}`, where the name is that of one of `kinds`."""
+    by_name = {kind.name: kind for kind in kinds}
+
+    def read(value):
+        if isinstance(value, kinds):
+            return value
+        name, arguments = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (value, {})
+        if not isinstance(name, str):
+            raise ValueError(f"expected a name or one `name: {{...}}`, not {value!r}")
+        if name not in by_name:
+            raise ValueError(f"unknown name {name!r}{nearest(name, by_name)}")
+        try:
+            return by_name[name].model_validate(arguments)
+        except ValidationError as error:
+            raise ValueError(f"{name}{'.' * bool(_where(error))}{_first_line(error)}") from None
+
+    def write(value):
+        arguments = value.model_dump(exclude_defaults=True)
+        return {value.name: arguments} if arguments else value.name
+
+    return Annotated[Any, BeforeValidator(read), PlainSerializer(write)]
+
+
+# --- layers: operations on [channels, height, width] maps, or on [features] after `flatten` -------------------
+
+
+class Conv(Strict):
+    """2-D convolution with a square kernel. No bias unless the card says so."""
+
+    name: ClassVar = "conv"
+    out: Count
+    kernel: Count
+    stride: Count = 1
+    padding: Annotated[int, Field(ge=0)] = 0
+    dilation: Count = 1
+    groups: Count = 1
+    bias: bool = False
+
+
+class Linear(Strict):
+    """Fully connected layer with bias."""
+
+    name: ClassVar = "linear"
+    out: Count
+
+
+class BatchNorm(Strict):
+    """Batch normalisation over each channel (eps 1e-5, momentum 0.1, learned scale and shift)."""
+
+    name: ClassVar = "batch_norm"
+
+
+class Relu(Strict):
+    name: ClassVar = "relu"
+
+
+class Tanh(Strict):
+    name: ClassVar = "tanh"
+
+
+class Dropout(Strict):
+    """Zero each element with probability `p` while training, and scale the others by 1/(1-p)."""
+
+    name: ClassVar = "dropout"
+    p: Fraction
+
+
+class Pool(Strict):
+    kernel: Count
+    stride: Count | None = None  # None: as the kernel
+
+
+class MaxPool(Pool):
+    name: ClassVar = "max_pool"
+
+
+class AvgPool(Pool):
+    name: ClassVar = "avg_pool"
+
+
+class GlobalAvgPool(Strict):
+    name: ClassVar = "global_avg_pool"
+
+
+class Flatten(Strict):
+    name: ClassVar = "flatten"
+
+
+class Softmax(Strict):
+    name: ClassVar = "softmax"
+
+
+class LogSoftmax(Strict):
+    name: ClassVar = "log_softmax"
+
+
+Layer = _one_of(
+    Conv, Linear, BatchNorm, Relu, Tanh, Dropout, MaxPool, AvgPool, GlobalAvgPool, Flatten, Softmax, LogSoftmax
+)
+
+
+# --- the recipe -------------------------------------------------------------------------------------------------
+
+
+class Input(Strict):
+    """How a uint8 image becomes what the network sees: resized to size x size, /255, -mean, /std."""
+
+    size: Count = 28
+    mean: float = 0.1307
+    std: Positive = 0.3081
+
+
+class Sgd(Strict):
+    name: ClassVar = "sgd"
+    momentum: Fraction = 0.0
+
+
+class Adam(Strict):
+    """Adam with its paper's betas (0.9, 0.999) and eps 1e-8."""
+
+    name: ClassVar = "adam"
+
+
+class Constant(Strict):
+    name: ClassVar = "constant"
+
+
+class Step(Strict):
+    """Multiply the learning rate by `factor` after every `every` epochs."""
+
+    name: ClassVar = "step"
+    every: Count
+    factor: Positive
+
+
+class Plateau(Strict):
+    """Multiply the learning rate by `factor` once the holdout loss has not improved for more than `patience` epochs.
+
+    An improvement is a loss below (1 - 1e-4) times the best so far, as in torch's ReduceLROnPlateau.
+    """
+
+    name: ClassVar = "plateau"
+    factor: Positive
+    patience: Annotated[int, Field(ge=0)]
+
+
+class Rotate(Strict):
+    """Rotate each image about its centre by its own angle, uniform in ±degrees; nearest pixel; `fill` outside."""
+
+    name: ClassVar = "rotate"
+    degrees: Annotated[float, Field(gt=0, le=180)]
+    fill: Annotated[int, Field(ge=0, le=255)] = 0
+
+
+class CenterCrop(Strict):
+    """With probability `p`, cut out the central size x size pixels and resize them, bilinearly, to the image."""
+
+    name: ClassVar = "center_crop"
+    size: Count
+    p: Annotated[float, Field(ge=0, le=1)]
+
+
+class Recipe(Strict):
+    """All that decides a run's bytes, but for the data and the random seed."""
+
+    rung: str = ""
+    input: Input = Input()
+    network: list[Layer] = Field(min_length=1)
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    loss: Literal["nll", "cross_entropy", "l1"]
+    optimizer: _one_of(Sgd, Adam)
+    learning_rate: Positive
+    schedule: _one_of(Constant, Step, Plateau) = Constant()
+    augment: list[_one_of(Rotate, CenterCrop)] = []
+    holdout: Annotated[int, Field(ge=0, le=30000, multiple_of=10)] = 0  # training images kept back
+    portable: bool = True
+    device: Literal["cpu", "cuda"] = "cpu"
+    fingerprint: str | None = None
+
+    @model_validator(mode="after")
+    def _parts_fit(self):
+        ending = {"nll": "log_softmax", "l1": "softmax"}.get(self.loss)
+        if ending and self.network[-1].name != ending:
+            raise ValueError(f"loss {self.loss} needs a network that ends in {ending}, not in {self.network[-1].name}")
+        if isinstance(self.schedule, Plateau) and not self.holdout:
+            raise ValueError("schedule plateau watches held-out training images, but holdout is 0")
+        return self
+
+
+class Source(Strict):
+    project: Literal["000", "001", "002", "003", "004"]
+    name: str
+
+
+class Reported(Strict):
+    """What the source's text says it reached; accuracies in percent."""
+
+    parameters: Count | None = None
+    train_accuracy: Percent | None = None
+    test_accuracy: Percent | None = None
+    test_is: Literal["best epoch", "last epoch"] = "best epoch"  # which of its epochs that accuracy is
+
+
+class Card(Strict):
+    """A card file as it is written: what it does not say, its parent says."""
+
+    extends: str | None = None
+    title: str
+    target: str
+    source: Source | None = None
+    reported: Reported | None = None
+    differs: str | None = None  # what the source did differently from what it said
+    input: dict | None = None
+    network: list | None = None
+    recipe: dict = {}
+
+
+class TrainOverrides(Strict):
+    """`train` in params.yaml: null keeps the rung's own value."""
+
+    epochs: Count | None = None
+    batch_size: Annotated[int, Field(ge=2)] | None = None
+    learning_rate: Positive | None = None
+    holdout: Annotated[int, Field(ge=0, le=30000, multiple_of=10)] | None = None
+    portable: bool | None = None
+    device: Literal["cpu", "cuda"] | None = None
+
+
+class EvaluateParams(Strict):
+    target: Percent
+
+
+class Params(Strict):
+    """params.yaml."""
+
+    model: str
+    seeds: Annotated[int, Field(ge=1, le=100)]
+    train: TrainOverrides = TrainOverrides()
+    evaluate: EvaluateParams
+
+
+def read_params(path="params.yaml"):
+    """Return the checked Params of a params.yaml. Raises LadderError."""
+    return _validate(Params, read_yaml(path), path)
+
+
+def read_card(rung, rungs=RUNGS):
+    """Return the Card of one rung, without its parent's part. Raises LadderError."""
+    path = Path(rungs) / f"{rung}.yaml"
+    names = rung_names(rungs)
+    if rung not in names:
+        raise LadderError(f"there is no rung {rung!r} in {rungs}/{nearest(rung, names)}; there are {', '.join(names)}")
+    return _validate(Card, read_yaml(path), path)
+
+
+def rung_names(rungs=RUNGS):
+    """Return the names of all rungs, sorted so that net2 comes before net10."""
+    names = [path.stem for path in Path(rungs).glob("*.yaml") if path.stem not in ("dvc", "params")]
+    return sorted(names, key=lambda name: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)])
+
+
+def resolve(rung, overrides=None, rungs=RUNGS):
+    """Return the whole Recipe of a rung: its ancestors' keys, its own over them, then `overrides`.
+
+    A key of `recipe:` or `input:` and the list `network:` replace the parent's whole. Raises LadderError.
+    """
+    merged = {"rung": rung}
+    for name in reversed(lineage(rung, rungs)):
+        card = read_card(name, rungs)
+        if card.input is not None:
+            merged["input"] = merged.get("input", {}) | card.input
+        if card.network is not None:
+            merged["network"] = card.network
+        for key in card.recipe:
+            if key in ("rung", "input", "network", "fingerprint", "portable", "device"):
+                raise LadderError(f"{rungs}/{name}.yaml: recipe: {key!r} is no key of a card's recipe")
+        merged |= card.recipe
+    merged |= (overrides or TrainOverrides()).model_dump(exclude_none=True)
+    return _validate(Recipe, merged, Path(rungs) / f"{rung}.yaml")
+
+
+def lineage(rung, rungs=RUNGS):
+    """Return the names [rung, its parent, its parent's parent, ...]. Raises LadderError on a circle."""
+    names = [rung]
+    while parent := read_card(names[-1], rungs).extends:
+        if parent in names:
+            raise LadderError(f"{rungs}/{names[-1]}.yaml: extends: a circle, {' -> '.join([*names, parent])}")
+        if parent not in rung_names(rungs):
+            raise LadderError(
+                f"{rungs}/{names[-1]}.yaml: extends: no rung {parent!r}{nearest(parent, rung_names(rungs))}"
+            )
+        names.append(parent)
+    return names
+
+
+def read_recipe(path):
+    """Return the Recipe in a recipe.yaml that `plan` wrote. Raises LadderError."""
+    return _validate(Recipe, read_yaml(path), path)
+
+
+def recipe_content(recipe):
+    """Return a Recipe as plain mappings and lists, keys in their order, as a card would say it."""
+    return recipe.model_dump()
+
+
+def nearest(name, names):
+    """Return '; did you mean ...?' with the valid name most like `name`, or '' where none is like it."""
+    close = difflib.get_close_matches(str(name), list(names), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _validate(model, content, path):
+    if not isinstance(content, dict):
+        raise LadderError(f"{path}: expected keys and values, found {content!r}")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise LadderError(f"{path}: {_first_line(error)}") from None
+
+
+def _first_line(error):
+    """Return 'key: what is wrong' for the first fault of a pydantic ValidationError."""
+    fault = error.errors(include_url=False)[0]
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] not in ("value_error", "missing"):
+        message = f"{fault['input']!r} will not do: {message[0].lower()}{message[1:]}"
+    where = _where(error)
+    return f"{where}: {message}" if where else message
+
+
+def _where(error):
+    return ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])

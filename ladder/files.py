@@ -1,0 +1,95 @@
+"""Files: whole or absent, and YAML as DVC reads it."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from ladder.errors import LadderError
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`.
+
+    Whatever happens in between (an exception, a kill, a power cut), `path` holds its old content or
+    all of the new one.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        temporary.chmod(0o644)
+        _flush(temporary)
+        temporary.replace(path)
+        _flush(path.parent)
+    except OSError as error:
+        raise LadderError(f"{path}: cannot be written: {error.strerror}; {_mend(error)}, then start again") from error
+    finally:
+        if temporary:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path, content):
+    """Write `content` (bytes) to `path` so that a reader sees all of it or none."""
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path, content):
+    """Write `content` (str) as UTF-8 with Unix line ends, all of it or none."""
+    write_bytes(path, content.encode())
+
+
+def sha256(path):
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_yaml(path):
+    """Return the content of a YAML file. Raises LadderError where it is missing or no YAML."""
+    try:
+        return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise LadderError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise LadderError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def dump_yaml(content):
+    """Return `content` as YAML text, keys in the order given, short lists and mappings on one line."""
+    return yaml.dump(content, sort_keys=False, default_flow_style=None, width=100)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML reads YAML 1.1, where 1e-2 is text; DVC reads YAML 1.2, where it is a number."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def _mend(error):
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return "free some space" if error.errno in full else "make its folder writable"
+
+
+def _flush(path):
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
