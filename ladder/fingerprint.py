@@ -1,0 +1,37 @@
+"""The fingerprint of a recipe on this machine: the hash of what a miniature run leaves behind.
+
+It changes when the bits of a real run would change (by code, by a library, by a processor), and stays when
+code is only moved or renamed.
+"""
+
+import hashlib
+
+import torch
+
+from ladder.run import run
+
+DIGITS = 10
+
+
+def fingerprint(recipe):
+    """Return 64 hexadecimal digits for a Recipe: all its epochs, on two batches of synthetic digits each.
+
+    The second batch is a smaller one, as a real epoch's last. A holdout is as small as its classes allow.
+    """
+    holdout = 10 * DIGITS if recipe.holdout else 0
+    images, labels = synthetic_digits(recipe.batch_size + recipe.batch_size * 3 // 4 + holdout)
+    digest = hashlib.sha256()
+    for epoch in run(recipe.model_copy(update={"holdout": holdout}), images, labels, seed=0):
+        digest.update(repr(sorted(epoch.row.items())).encode())
+        for name, tensor in sorted(epoch.weights.items()):
+            digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def synthetic_digits(count):
+    """Return uint8 images [count, 1, 28, 28] and labels [count]: a bright bar, its place by class, on noise."""
+    labels = torch.arange(count) % DIGITS
+    images = torch.randint(0, 64, (count, 1, 28, 28), generator=torch.Generator().manual_seed(0))
+    rows = torch.arange(28).view(1, 1, 28, 1)
+    images[((rows - 4) // 2 == labels.view(-1, 1, 1, 1)).expand_as(images)] += 128
+    return images.to(torch.uint8), labels.to(torch.uint8)

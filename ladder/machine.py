@@ -1,0 +1,47 @@
+"""The machine a run computes on: instruction set, threads, processes. Imports no torch.
+
+A sum of floats depends on its order, and the libraries below torch choose that order by the processor's
+instruction set. Capping the set makes every x86-64 processor with AVX2 choose alike; the libraries read
+these variables when torch is imported, so `configure` must come first.
+"""
+
+import os
+import sys
+
+from ladder.errors import LadderError
+
+PORTABLE = {
+    "ATEN_CPU_CAPABILITY": "avx2",  # torch's own kernels
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # convolutions
+    "MKL_CBWR": "COMPATIBLE",  # matrix products; MKL's "AVX2" branch differs between Intel and AMD
+}
+
+
+def configure(portable):
+    """Set the environment of this process and its children for portable bits (or for speed).
+
+    Raises LadderError where torch was imported with the other setting: it would not notice any more.
+    """
+    wanted = PORTABLE if portable else dict.fromkeys(PORTABLE)
+    changed = {name for name, value in wanted.items() if os.environ.get(name) != value}
+    if changed and "torch" in sys.modules:
+        raise LadderError(
+            f"torch was imported before {', '.join(sorted(changed))} could be set; "
+            "call ladder.machine.configure first, or use a fresh process"
+        )
+    for name, value in wanted.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def workers():
+    """Return how many runs to train side by side: DIGIT_LADDER_WORKERS, or one a core."""
+    text = os.environ.get("DIGIT_LADDER_WORKERS", "")
+    if not text:
+        affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+        return len(affinity(0)) if affinity else os.cpu_count()
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise LadderError(f"DIGIT_LADDER_WORKERS is {text!r}; it must be a whole number, 1 or more")
+    return int(text)

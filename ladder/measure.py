@@ -1,0 +1,62 @@
+"""What a run's weights are worth on images: accuracy, loss, predictions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ladder import network
+from ladder.run import holdout_mask, loss_of
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run on the test images, and its last weights on the images it was trained on.
+
+    accuracy, loss: lists with one value an epoch (percent; mean of the recipe's loss).
+    predictions int64 [N], confidences float32 [N] (the predicted class's probability): of the last epoch; NumPy
+    arrays, which travel between processes as plain bytes.
+    train_accuracy: percent, eval mode, unaugmented, without the held-out images.
+    """
+
+    accuracy: list
+    loss: list
+    predictions: np.ndarray
+    confidences: np.ndarray
+    train_accuracy: float
+
+
+def measure(recipe, weights, train, test):
+    """Return what a run is worth. weights: its states after each epoch; train, test: {"images", "labels"}."""
+    torch.set_num_threads(1)
+    model = network.build(recipe, seed=0)
+    images, labels = network.prepare(test["images"], recipe), test["labels"].to(recipe.device, torch.int64)
+    accuracy, loss = [], []
+    for state in weights:
+        model.load_state_dict(state)
+        outputs = network.outputs(model, images, recipe)
+        loss.append(loss_of(recipe, outputs, labels).item())
+        accuracy.append(percent_right(outputs, labels))
+    confidences, predictions = probabilities(recipe, outputs).max(1)
+    seen = ~holdout_mask(train["labels"], recipe.holdout)
+    on_train = network.outputs(model, network.prepare(train["images"][seen], recipe), recipe)
+    return Measured(
+        accuracy,
+        loss,
+        predictions.cpu().numpy(),
+        confidences.cpu().numpy(),
+        percent_right(on_train, train["labels"][seen].to(recipe.device)),
+    )
+
+
+def percent_right(outputs, labels):
+    """Return the percentage of outputs [N, 10] whose largest is at the label [N]."""
+    return 100 * (outputs.argmax(1) == labels).sum().item() / len(labels)
+
+
+def probabilities(recipe, outputs):
+    """Return outputs [N, 10] as class probabilities, whatever the network ends in."""
+    ending = recipe.network[-1].name
+    if ending == "softmax":
+        return outputs
+    return outputs.exp() if ending == "log_softmax" else outputs.softmax(1)

@@ -1,0 +1,141 @@
+"""The store of runs, `.runs/`: finished epochs survive a kill, finished runs are never repeated.
+
+One folder a run, named by a digest of all that decides its bytes; one safetensors file an epoch, with the
+weights, the optimizer's state, the row of metrics and a checksum. A file is written whole or not at all, so
+whatever stands there under its final name is either right or was damaged later, which the checksum tells.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import safetensors
+
+from ladder import run
+from ladder.cards import recipe_content
+from ladder.errors import LadderError
+from ladder.tensors import write_tensors
+
+RUNS = Path(".runs")
+
+
+def digest(recipe, images, labels, seed):
+    """Return the name of a run: a hash of the recipe (its fingerprint included), the data and the seed."""
+    content = recipe_content(recipe) | {"rung": None, "seed": seed}
+    sha = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    for tensor in (images, labels):
+        sha.update(tensor.numpy().data)
+    return sha.hexdigest()[:24]
+
+
+def train(recipe, images, labels, seed, root=RUNS):
+    """Return the Epochs of a run, training only those that the store under `root` lacks.
+
+    Another process at the same run is waited for, then its epochs are used. Raises LadderError, naming
+    rung, seed and epoch, where a loss is not finite or the memory is not enough.
+    """
+    folder = Path(root) / digest(recipe, images, labels, seed)
+    with _locked(folder):
+        for leftover in folder.glob(".*.tmp"):  # of a process that was killed while writing
+            leftover.unlink()
+        done = load(folder, recipe.epochs)
+        try:
+            for epoch in run.epochs(recipe, images, labels, seed, done):
+                _save(folder, epoch)
+                done.append(epoch)
+        except (LadderError, MemoryError, RuntimeError) as error:
+            raise LadderError(f"rung {recipe.rung}, seed {seed}, {_explained(error, len(done) + 1)}") from error
+    return done
+
+
+def load(folder, limit):
+    """Return the Epochs 1, 2, ... of a run's folder, up to the first that is missing or damaged."""
+    done = []
+    while len(done) < limit and (epoch := _read(_path(folder, len(done) + 1), folder.name)) is not None:
+        done.append(epoch)
+    return done
+
+
+def rows(folder):
+    """Return the rows of metrics of a run's finished epochs, without reading their weights."""
+    found = []
+    while (path := _path(folder, len(found) + 1)).exists():
+        try:
+            with safetensors.safe_open(path, "pt") as file:
+                found.append(json.loads(file.metadata()["about"])["row"])
+        except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError):
+            break
+    return found
+
+
+def prune(days, root=RUNS):
+    """Remove the runs not used for `days` days. Return how many runs and bytes that were."""
+    removed, size = 0, 0
+    for folder in sorted(Path(root).glob("*/")):
+        if time.time() - folder.stat().st_mtime >= days * 86400:
+            size += sum(path.stat().st_size for path in folder.iterdir())
+            shutil.rmtree(folder)
+            removed += 1
+    return removed, size
+
+
+def _save(folder, epoch):
+    tensors = {f"weights/{name}": tensor for name, tensor in epoch.weights.items()}
+    tensors |= {f"optimizer/{name}": tensor for name, tensor in epoch.optimizer.items()}
+    content = {"run": folder.name, "row": epoch.row}
+    metadata = json.dumps(content | {"sha256": _checksum(tensors, content)})
+    write_tensors(_path(folder, epoch.row["epoch"]), tensors, metadata)
+
+
+def _read(path, name):
+    """Return the Epoch in a file of the run `name`, or None where the file is missing, damaged or foreign."""
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            content = json.loads(file.metadata()["about"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+        sha = content.pop("sha256")
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return None
+    if content.get("run") != name or sha != _checksum(tensors, content):
+        return None
+    parts = {"weights": {}, "optimizer": {}}
+    for key, tensor in tensors.items():
+        part, _, key = key.partition("/")
+        parts[part][key] = tensor
+    return run.Epoch(content["row"], **parts)
+
+
+def _checksum(tensors, content):
+    sha = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha.update(tensor.numpy().data)
+    return sha.hexdigest()
+
+
+def _path(folder, number):
+    return folder / f"epoch-{number:03d}.safetensors"
+
+
+@contextmanager
+def _locked(folder):
+    """Hold the run's lock; the system lets go of it when the process ends, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    os.utime(folder)  # used now: see `prune`
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _explained(error, epoch):
+    """Return what to tell of an exception during `epoch`; re-raise what nobody foresaw."""
+    if isinstance(error, LadderError):
+        return str(error)
+    if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
+        return f"epoch {epoch}: not enough memory; set DIGIT_LADDER_WORKERS=1, or a smaller batch_size"
+    raise error
