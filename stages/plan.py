@@ -1,0 +1,89 @@
+"""Decide what to train, and stop before any work where that is not possible.
+
+Reads: rungs/. Parameters: all of params.yaml.
+Writes: reports/recipe.yaml (the rung's card made whole, `train` of params.yaml over it, with the run's
+fingerprint), reports/model.md (the network layer by layer).
+"""
+
+from pathlib import Path
+
+from ladder import cards, machine
+from ladder.files import dump_yaml, write_text
+from ladder.shapes import layer_table
+from stages import run_stage
+
+REPORTS = Path("reports")
+
+
+def model_report(rung, recipe):
+    """Return reports/model.md as text."""
+    card = cards.read_card(rung)
+    table = layer_table(recipe)
+    lines = [f"# {rung}: {card.title}", "", card.target, ""]
+    if card.differs:
+        lines += [f"What its source did differently from what it said: {card.differs}", ""]
+    lines += [
+        f"{sum(row.parameters for row in table):,} parameters; receptive field "
+        f"{table[-1].receptive_field} of {recipe.input.size} pixels.",
+        "",
+        "| # | layer | output | receptive field | parameters |",
+        "|--:|---|---|--:|--:|",
+    ]
+    for number, row in enumerate(table, start=1):
+        shape = " × ".join(map(str, row.shape))
+        lines.append(f"| {number} | {_said(row.layer)} | {shape} | {row.receptive_field} | {row.parameters or ''} |")
+    lines += ["", "## Recipe", "", "| key | value |", "|---|---|"]
+    content = cards.recipe_content(recipe)
+    lines += [f"| {key} | {_value(content[key])} |" for key in content if key not in ("rung", "network", "fingerprint")]
+    lines += ["", *changes(rung, recipe)]
+    return "\n".join(lines) + "\n"
+
+
+def changes(rung, recipe):
+    """Return lines that say what a rung's recipe changed from its parent's."""
+    parent = cards.read_card(rung).extends
+    if parent is None:
+        return ["## Changed from its parent", "", "It has none: the first rung of its source."]
+    old = cards.resolve(parent)
+    before, after = cards.recipe_content(old), cards.recipe_content(recipe)
+    lines = [f"## Changed from {parent}", ""]
+    if before["network"] != after["network"]:
+        counts = [sum(row.parameters for row in layer_table(of)) for of in (old, recipe)]
+        lines.append(f"- network: {counts[0]:,} → {counts[1]:,} parameters")
+    for key in after:
+        if key not in ("rung", "network", "fingerprint") and before[key] != after[key]:
+            lines.append(f"- {key}: {_value(before[key])} → {_value(after[key])}")
+    return lines
+
+
+def _said(layer):
+    """Return a layer as its card says it."""
+    arguments = layer.model_dump(exclude_defaults=True)
+    return " ".join([layer.name, *(f"{key} {value}" for key, value in arguments.items())]).replace("bias True", "bias")
+
+
+def _value(value):
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_value(part)}".strip() for key, part in value.items())
+    if isinstance(value, list):
+        return "; ".join(_value(part) for part in value) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def main():
+    params = cards.read_params()
+    recipe = cards.resolve(params.model, params.train)
+    layer_table(recipe)  # stops here where the layers do not fit
+    machine.configure(recipe.portable)
+    from ladder.fingerprint import fingerprint  # imports torch, which reads what `configure` set
+
+    recipe = recipe.model_copy(update={"fingerprint": fingerprint(recipe)})
+    write_text(REPORTS / "recipe.yaml", dump_yaml(cards.recipe_content(recipe)))
+    write_text(REPORTS / "model.md", model_report(params.model, recipe))
+    print(
+        f"plan: {params.model}, {sum(row.parameters for row in layer_table(recipe)):,} parameters, see reports/model.md"
+    )
+
+
+if __name__ == "__main__":
+    run_stage("plan", main)

@@ -1,0 +1,84 @@
+"""Train the planned recipe once for each random seed.
+
+Reads: reports/recipe.yaml, data/processed/train.safetensors. Parameter: seeds.
+Writes: data/models/seed-<seed>/epoch-<epoch>.safetensors (the weights after every epoch),
+reports/history.csv (seed, epoch, learning_rate, and running train and, where there is one, holdout loss and
+accuracy; rewritten every epoch), reports/timing.json (not kept by DVC or Git).
+Epochs are kept in .runs/ as they are finished: a killed training continues there.
+"""
+
+import csv
+import io
+import json
+import time
+from pathlib import Path
+
+from ladder import cards, machine
+from ladder.files import write_text
+from stages import run_stage
+
+REPORTS = Path("reports")
+PROCESSED = Path("data/processed")
+MODELS = Path("data/models")
+
+
+def history(rows):
+    """Return reports/history.csv as text, for {seed: rows of its epochs}."""
+    fields = ["epoch", "learning_rate", "train_loss", "train_accuracy", "holdout_loss", "holdout_accuracy"]
+    table = io.StringIO()
+    writer = csv.DictWriter(table, ["seed", *fields], lineterminator="\n")
+    writer.writeheader()
+    for seed, of_seed in rows.items():
+        for row in of_seed:
+            writer.writerow({"seed": seed} | {key: _rounded(row[key]) for key in fields})
+    return table.getvalue()
+
+
+def _rounded(value):
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def model_path(seed, epoch):
+    """Return where the weights of a seed after an epoch (from 1) are."""
+    return MODELS / f"seed-{seed}" / f"epoch-{epoch:03d}.safetensors"
+
+
+def main():
+    seeds = range(cards.read_params().seeds)
+    recipe = cards.read_recipe(REPORTS / "recipe.yaml")
+    machine.configure(recipe.portable)
+    # torch reads what `configure` set when it is imported
+    from ladder.fingerprint import fingerprint
+    from ladder.pool import process_pool, train_seeds
+    from ladder.tensors import read_tensors, write_tensors
+
+    found = fingerprint(recipe)
+    if found != recipe.fingerprint:
+        print(
+            "train: this machine computes other bits than those planned (another processor, library or code); "
+            "the results will differ in the last digits; `dvc repro -f plan` plans with this machine's bits",
+            flush=True,
+        )
+        recipe = recipe.model_copy(update={"fingerprint": found})
+    data = read_tensors(PROCESSED / "train.safetensors")
+    start = time.monotonic()
+    with process_pool(min(machine.workers(), len(seeds))) as executor:
+        runs = train_seeds(
+            recipe,
+            data["images"],
+            data["labels"],
+            seeds,
+            executor,
+            on_epoch=lambda rows: write_text(REPORTS / "history.csv", history(rows)),
+        )
+    for seed, epochs in runs.items():
+        for epoch in epochs:
+            write_tensors(model_path(seed, epoch.row["epoch"]), epoch.weights)
+    write_text(REPORTS / "history.csv", history({seed: [e.row for e in epochs] for seed, epochs in runs.items()}))
+    seconds = round(time.monotonic() - start, 1)
+    write_text(REPORTS / "timing.json", json.dumps({"seconds": seconds, "seeds": len(seeds)}) + "\n")
+    print(f"train: {recipe.rung}, {len(seeds)} seeds of {recipe.epochs} epochs, {seconds:.0f} s")
+
+
+if __name__ == "__main__":
+    run_stage("train", main)
