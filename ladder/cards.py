@@ -41,7 +41,7 @@ class Strict(BaseModel):
         if isinstance(value, dict):
             for key in value:
                 if key not in cls.model_fields:
-                    raise ValueError(f"unknown key {key!r}{nearest(key, cls.model_fields)}")
+                    raise ValueError(f"unknown key {key!r}; {nearest(key, cls.model_fields)}")
         return value
 
 
@@ -56,11 +56,11 @@ def _one_of(*kinds):
         if not isinstance(name, str):
             raise ValueError(f"expected a name or one `name: {{...}}`, not {value!r}")
         if name not in by_name:
-            raise ValueError(f"unknown name {name!r}{nearest(name, by_name)}")
+            raise ValueError(f"unknown name {name!r}; {nearest(name, by_name)}")
         try:
             return by_name[name].model_validate(arguments)
         except ValidationError as error:
-            raise ValueError(f"{name}{'.' * bool(_where(error))}{_first_line(error)}") from None
+            raise ValueError(f"{name}{'.' if _where(error) else ': '}{_first_line(error)}") from None
 
     def write(value):
         arguments = value.model_dump(exclude_defaults=True)
@@ -298,7 +298,7 @@ def read_card(rung, rungs=RUNGS):
     path = Path(rungs) / f"{rung}.yaml"
     names = rung_names(rungs)
     if rung not in names:
-        raise LadderError(f"there is no rung {rung!r} in {rungs}/{nearest(rung, names)}; there are {', '.join(names)}")
+        raise LadderError(f"there is no rung {rung!r} in {rungs}/; {nearest(rung, names)}")
     return _validate(Card, read_yaml(path), path)
 
 
@@ -336,7 +336,7 @@ def lineage(rung, rungs=RUNGS):
             raise LadderError(f"{rungs}/{names[-1]}.yaml: extends: a circle, {' -> '.join([*names, parent])}")
         if parent not in rung_names(rungs):
             raise LadderError(
-                f"{rungs}/{names[-1]}.yaml: extends: no rung {parent!r}{nearest(parent, rung_names(rungs))}"
+                f"{rungs}/{names[-1]}.yaml: extends: there is no rung {parent!r}; {nearest(parent, rung_names(rungs))}"
             )
         names.append(parent)
     return names
@@ -353,9 +353,9 @@ def recipe_content(recipe):
 
 
 def nearest(name, names):
-    """Return '; did you mean ...?' with the valid name most like `name`, or '' where none is like it."""
+    """Return 'did you mean ...?' with the valid name most like `name`, or all names where none is like it."""
     close = difflib.get_close_matches(str(name), list(names), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
 
 
 def _validate(model, content, path):

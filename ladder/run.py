@@ -166,11 +166,12 @@ def _optimizer_state(model, optimizer):
 
 
 def _restore(model, optimizer, epoch):
+    """Put an Epoch's weights and optimizer state back, in the memory layout they had: fused kernels rely on it."""
     model.load_state_dict(epoch.weights)
     for name, parameter in model.named_parameters():
         prefix = f"{name}."
         optimizer.state[parameter] = {
-            key.removeprefix(prefix): value.to(parameter.device, copy=True)
+            key.removeprefix(prefix): torch.empty_like(parameter).copy_(value) if value.ndim else value.clone()
             for key, value in epoch.optimizer.items()
             if key.startswith(prefix)
         }

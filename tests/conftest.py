@@ -1,5 +1,42 @@
-"""Every test runs with portable bits; stage processes that tests start inherit the setting."""
+"""Shared by all tests: portable bits and the real data."""
+
+import os
+
+import pytest
+from commands import REPOSITORY, run_module
 
 from ladder import machine
 
-machine.configure(portable=True)
+machine.configure(portable=True)  # before any test imports torch; processes that tests start inherit it
+
+
+@pytest.fixture(scope="session")
+def mnist_folder():
+    """Return a folder with the four real MNIST files: fetched once by the real download, ignored by Git."""
+    from ladder import mnist
+
+    folder = REPOSITORY / ".mnist" / "data" / "raw"
+    if not all((folder / file.name).exists() for file in mnist.FILES):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        done = run_module("stages.download", folder.parent.parent)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digits(mnist_folder):
+    """Return the real training images (uint8 [60000, 1, 28, 28]) and labels (uint8 [60000])."""
+    import torch
+
+    from ladder import mnist
+
+    def read(file):
+        content = mnist.decode((mnist_folder / file.name).read_bytes(), file)
+        return torch.frombuffer(bytearray(content), dtype=torch.uint8).view(file.shape)
+
+    return read(mnist.TRAIN_IMAGES).unsqueeze(1), read(mnist.TRAIN_LABELS)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_telemetry():
+    os.environ["DVC_NO_ANALYTICS"] = "1"

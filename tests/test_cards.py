@@ -1,0 +1,152 @@
+"""Cards against the sources' facts, and what a bad card or parameter says."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from ladder import cards, files, network, shapes
+from ladder.errors import LadderError
+
+FACTS = yaml.safe_load((Path(__file__).parent / "data" / "networks.yaml").read_text())
+RECIPES = yaml.safe_load((Path(__file__).parent / "data" / "recipes.yaml").read_text())
+
+
+def facts_of(rung):
+    return FACTS["networks"][FACTS["rungs"][rung]]
+
+
+def test_there_is_a_card_for_each_of_the_29_experiments_and_the_doubt():
+    assert set(FACTS["rungs"]) <= set(cards.rung_names())
+    sources = [cards.read_card(rung).source for rung in FACTS["rungs"]]
+    assert len({(source.project, source.name) for source in sources if source}) == 29
+
+
+@pytest.mark.parametrize("rung", FACTS["rungs"])
+def test_network_has_the_sources_shapes_fields_and_parameters(rung):
+    recipe, facts = cards.resolve(rung), facts_of(rung)
+    table = [
+        [row.layer.name, list(row.shape), row.receptive_field, row.parameters] for row in shapes.layer_table(recipe)
+    ]
+    assert table == facts["layers"]
+
+    built = network.build(recipe, seed=0)
+    seen = []
+    for module in built:
+        module.register_forward_hook(lambda module, args, output: seen.append(list(output.shape[1:])))
+    with torch.no_grad():
+        built(torch.zeros(2, 1, recipe.input.size, recipe.input.size))
+    assert seen == [shape for _, shape, _, _ in facts["layers"]]
+    assert sum(parameter.numel() for parameter in built.parameters()) == facts["parameters"]
+
+
+@pytest.mark.parametrize("rung", RECIPES)
+def test_recipe_is_the_sources(rung):
+    content = cards.recipe_content(cards.resolve(rung))
+    expected = RECIPES[rung]
+    assert {key: content[key] for key in expected} == expected
+
+
+def test_reported_parameters_are_the_networks():
+    """Where a source prints a count, its card's network has that count."""
+    for rung in FACTS["rungs"]:
+        reported = cards.read_card(rung).reported
+        if reported and reported.parameters:
+            assert reported.parameters == facts_of(rung)["parameters"], rung
+
+
+@pytest.mark.parametrize("rung", cards.rung_names())
+def test_a_written_recipe_reads_back_the_same(rung, tmp_path):
+    recipe = cards.resolve(rung)
+    files.write_text(tmp_path / "recipe.yaml", files.dump_yaml(cards.recipe_content(recipe)))
+    assert cards.read_recipe(tmp_path / "recipe.yaml") == recipe
+
+
+def test_a_child_says_only_what_it_changes():
+    net8, net7 = (cards.recipe_content(cards.resolve(rung)) for rung in ("net8", "net7"))
+    assert {key for key in net8 if net8[key] != net7[key]} == {"rung", "augment"}
+
+
+def test_rungs_are_listed_in_the_order_a_person_counts():
+    names = cards.rung_names()
+    assert names.index("net2") < names.index("net10")
+
+
+def test_overrides_come_last_and_null_keeps_the_rungs_value():
+    recipe = cards.resolve("net9", cards.TrainOverrides(epochs=3, learning_rate=1))
+    assert (recipe.epochs, recipe.learning_rate, recipe.batch_size) == (3, 1.0, 128)
+
+
+@pytest.fixture
+def rungs(tmp_path):
+    return Path(shutil.copytree("rungs", tmp_path / "rungs"))
+
+
+BAD_CARDS = {
+    "titel: x": "unknown key 'titel'; did you mean 'title'?",
+    "title: x\ntarget: y\nextends: net77": "extends: there is no rung 'net77'; did you mean 'net7'?",
+    "title: x\ntarget: y\nextends: bad": "extends: a circle, bad -> bad",
+    "title: x\ntarget: y\nextends: net7\nrecipe: {epoch: 3}": "unknown key 'epoch'; did you mean 'epochs'?",
+    "title: x\ntarget: y\nextends: net7\nrecipe: {epochs: -3}": "epochs: -3 will not do: input should be greater",
+    "title: x\ntarget: y\nextends: net7\nrecipe: {epochs: '3'}": "epochs: '3' will not do: input should be a valid int",
+    "title: x\ntarget: y\nextends: net7\nrecipe: {augment: [{rotat: {degrees: 7}}]}": (
+        "augment.0: unknown name 'rotat'; did you mean 'rotate'?"
+    ),
+    "title: x\ntarget: y\nextends: net7\nrecipe: {augment: [{rotate: {degree: 7}}]}": (
+        "augment.0: rotate: unknown key 'degree'; did you mean 'degrees'?"
+    ),
+    "title: x\ntarget: y\nextends: net7\nrecipe: {augment: [{rotate: {degrees: 270}}]}": (
+        "augment.0: rotate.degrees: 270 will not do: input should be less than or equal to 180"
+    ),
+    "title: x\ntarget: y\nextends: net7\nrecipe: {schedule: {plateau: {factor: 0.1, patience: 1}}}": (
+        "schedule plateau watches held-out training images, but holdout is 0"
+    ),
+    "title: x\ntarget: y\nextends: net7\nrecipe: {loss: l1}": "loss l1 needs a network that ends in softmax",
+    "title: x\ntarget: y\nextends: net7\nnetwork: [convv, log_softmax]": (
+        "network.0: unknown name 'convv'; did you mean 'conv'?"
+    ),
+    "title: x\ntarget: y\nextends: net7\nnetwork: [{conv: {out: 4}}, log_softmax]": (
+        "network.0: conv.kernel: Field required"
+    ),
+    "title: x\ntarget: y\nextends: net7\nrecipe: {fingerprint: abc}": "'fingerprint' is no key of a card's recipe",
+    "title: [x": "not valid YAML",
+    "just text": "expected keys and values",
+}
+
+
+@pytest.mark.parametrize("card", BAD_CARDS)
+def test_a_bad_card_is_one_line_that_names_file_key_and_mend(card, rungs):
+    (rungs / "bad.yaml").write_text(card)
+    with pytest.raises(LadderError) as raised:
+        cards.resolve("bad", rungs=rungs)
+    text = str(raised.value)
+    assert "bad.yaml" in text
+    assert BAD_CARDS[card] in text
+    assert "\n" not in text
+
+
+BAD_NETWORKS = {
+    "[{conv: {out: 10, kernel: 29}}, flatten, log_softmax]": (
+        "layer 1, conv: its window of 29 does not fit on a map of 28"
+    ),
+    "[{linear: {out: 10}}, log_softmax]": "layer 1, linear: its input has shape (1, 28, 28); flatten it first",
+    "[{conv: {out: 10, kernel: 28}}, log_softmax]": "layer 2, log_softmax: its input has shape (10, 1, 1)",
+    "[flatten, {linear: {out: 9}}, log_softmax]": "the network ends in shape (9,); it must end in (10,)",
+    "[flatten, batch_norm, {linear: {out: 10}}, log_softmax]": "layer 2, batch_norm: its input has shape (784,)",
+    "[{conv: {out: 10, kernel: 3, groups: 3}}, flatten, log_softmax]": "layer 1, conv: groups 3 must divide 1 channels",
+}
+
+
+@pytest.mark.parametrize("layers", BAD_NETWORKS)
+def test_layers_that_do_not_fit_are_named_by_rung_and_number(layers, rungs):
+    (rungs / "bad.yaml").write_text(f"title: x\ntarget: y\nextends: net7\nnetwork: {layers}")
+    with pytest.raises(LadderError) as raised:
+        shapes.layer_table(cards.resolve("bad", rungs=rungs))
+    assert f"rung bad: {BAD_NETWORKS[layers]}" in str(raised.value)
+
+
+def test_numbers_in_exponent_form_are_numbers(tmp_path):
+    (tmp_path / "x.yaml").write_text("a: 1e-2\nb: 2.5E+3\nc: e5\n")
+    assert files.read_yaml(tmp_path / "x.yaml") == {"a": 0.01, "b": 2500.0, "c": "e5"}

