@@ -110,7 +110,7 @@ class Dropout(Strict):
     """Zero each element with probability `p` while training, and scale the others by 1/(1-p)."""
 
     name: ClassVar = "dropout"
-    p: Fraction
+    p: Annotated[float, Field(ge=0.001, lt=1)]
 
 
 class Pool(Strict):

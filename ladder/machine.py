@@ -15,6 +15,13 @@ PORTABLE = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",  # convolutions
     "MKL_CBWR": "COMPATIBLE",  # matrix products; MKL's "AVX2" branch differs between Intel and AMD
 }
+# glibc hands freed memory back to the system at once, and every batch pays for getting it again: 0 to 20 % of the
+# time, by chance of the layout. Read at the start of a process, so this is for the workers.
+KEEP_MEMORY = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**63 - 1),
+    "MALLOC_TOP_PAD_": str(64 * 2**20),
+}
 
 
 def configure(portable):
@@ -29,7 +36,7 @@ def configure(portable):
             f"torch was imported before {', '.join(sorted(changed))} could be set; "
             "call ladder.machine.configure first, or use a fresh process"
         )
-    for name, value in wanted.items():
+    for name, value in (wanted | KEEP_MEMORY).items():
         if value is None:
             os.environ.pop(name, None)
         else:

@@ -1,5 +1,6 @@
 """From a recipe's list of layers to a torch network, and from images to its outputs."""
 
+import math
 from collections import OrderedDict
 
 import torch
@@ -19,6 +20,7 @@ from ladder.cards import (
     Softmax,
     Tanh,
 )
+from ladder.layers import Drop, NormReluDrop, UnpaddedConv
 from ladder.resample import resize
 from ladder.shapes import layer_table
 
@@ -26,14 +28,19 @@ from ladder.shapes import layer_table
 def build(recipe, seed):
     """Return the network of a Recipe in train mode, at PyTorch's default initialisation drawn from `seed`.
 
-    It maps float32 [N, 1, S, S] to [N, 10]. Its modules are named <number>_<operation>, as the card counts them.
+    It maps float32 [N, 1, S, S] to [N, 10]. A module is named <number>_<operation>, as the card counts them;
+    a ReLU and a dropout that follow a batch normalisation are part of its module.
     """
+    rows = layer_table(recipe)
+    modules = OrderedDict()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        modules = [_MODULES[type(row.layer)](row.layer, row.in_shape[0]) for row in layer_table(recipe)]
-    names = [f"{number}_{layer.name}" for number, layer in enumerate(recipe.network, start=1)]
-    network = nn.Sequential(OrderedDict(zip(names, modules, strict=True)))
-    return network.to(recipe.device, memory_format=torch.channels_last)
+        position = 0
+        while position < len(rows):
+            module, used = _module(rows, position)
+            modules[f"{position + 1}_{rows[position].layer.name}"] = module
+            position += used
+    return nn.Sequential(modules).to(recipe.device, memory_format=torch.channels_last)
 
 
 def prepare(images, recipe):
@@ -55,31 +62,25 @@ def outputs(network, images, recipe):
     return torch.cat(batches)
 
 
-class SeededDropout(nn.Module):
-    """Dropout that draws from a generator of its own run, so that no other code can shift its masks."""
-
-    def __init__(self, p):
-        super().__init__()
-        self.p = p
-        self.generator = None
-
-    def forward(self, x):
-        if not self.training or self.p == 0:
-            return x
-        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
-        return x * keep.div_(1 - self.p)
+def _module(rows, position):
+    """Return (module, number of layers it does) for the layer at `position` and, after a norm, those it takes in."""
+    row = rows[position]
+    if not isinstance(row.layer, BatchNorm):
+        return _MODULES[type(row.layer)](row), 1
+    following = [r.layer for r in rows[position + 1 : position + 3]]
+    relu = bool(following) and isinstance(following[0], Relu)
+    drop = following[relu] if len(following) > relu and isinstance(following[relu], Dropout) else None
+    after_conv = position > 0 and isinstance(rows[position - 1].layer, Conv)
+    module = NormReluDrop(row.shape[0], relu, drop.p if drop else 0.0, math.prod(row.shape), in_place=after_conv)
+    return module, 1 + relu + (drop is not None)
 
 
-def seed_dropout(network, generator):
-    """Let every dropout of a network draw from `generator`."""
-    for module in network.modules():
-        if isinstance(module, SeededDropout):
-            module.generator = generator
-
-
-def _conv(layer, channels):
+def _conv(row):
+    layer = row.layer
+    if layer == Conv(out=layer.out, kernel=3):
+        return UnpaddedConv(row.in_shape[0], layer.out)
     return nn.Conv2d(
-        channels,
+        row.in_shape[0],
         layer.out,
         layer.kernel,
         stride=layer.stride,
@@ -92,15 +93,14 @@ def _conv(layer, channels):
 
 _MODULES = {
     Conv: _conv,
-    Linear: lambda layer, features: nn.Linear(features, layer.out),
-    BatchNorm: lambda layer, channels: nn.BatchNorm2d(channels),
-    Relu: lambda layer, channels: nn.ReLU(),
-    Tanh: lambda layer, channels: nn.Tanh(),
-    Dropout: lambda layer, channels: SeededDropout(layer.p),
-    MaxPool: lambda layer, channels: nn.MaxPool2d(layer.kernel, layer.stride),
-    AvgPool: lambda layer, channels: nn.AvgPool2d(layer.kernel, layer.stride),
-    GlobalAvgPool: lambda layer, channels: nn.AdaptiveAvgPool2d(1),
-    Flatten: lambda layer, channels: nn.Flatten(),
-    Softmax: lambda layer, channels: nn.Softmax(dim=-1),
-    LogSoftmax: lambda layer, channels: nn.LogSoftmax(dim=-1),
+    Linear: lambda row: nn.Linear(row.in_shape[0], row.layer.out),
+    Relu: lambda row: nn.ReLU(),
+    Tanh: lambda row: nn.Tanh(),
+    Dropout: lambda row: Drop(row.layer.p, math.prod(row.shape)),
+    MaxPool: lambda row: nn.MaxPool2d(row.layer.kernel, row.layer.stride),
+    AvgPool: lambda row: nn.AvgPool2d(row.layer.kernel, row.layer.stride),
+    GlobalAvgPool: lambda row: nn.AdaptiveAvgPool2d(1),
+    Flatten: lambda row: nn.Flatten(),
+    Softmax: lambda row: nn.Softmax(dim=-1),
+    LogSoftmax: lambda row: nn.LogSoftmax(dim=-1),
 }

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from ladder import cards, network
 from ladder.augment import augment
 from ladder.errors import LadderError
+from ladder.layers import draw_dropout
 from ladder.shapes import CLASSES
 
 HOLDOUT_SEED = 20_160_113  # any constant: every recipe of the same size holds out the same images
@@ -46,6 +47,7 @@ def epochs(recipe, images, labels, seed, done=()):
     """Yield one Epoch after another, beginning behind those already `done`."""
     torch.set_num_threads(1)  # another count sums in another order
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # all of it is written before it is read
     rows = [epoch.row for epoch in done]
     held = holdout_mask(labels, recipe.holdout)
     images, labels = network.prepare(images, recipe), labels.to(recipe.device, torch.int64)
@@ -117,12 +119,12 @@ def loss_of(recipe, outputs, labels, reduction="mean"):
 
 def _train(recipe, model, optimizer, images, labels, generator, number):
     """Train one epoch. Return (mean loss, accuracy in percent), both running."""
-    network.seed_dropout(model, generator)
     order = torch.randperm(len(images), generator=generator, device=images.device)
     losses, correct = [], torch.zeros((), dtype=torch.int64, device=images.device)
     for batch in order.split(recipe.batch_size):
         x = network.normalise(augment(images[batch], recipe.augment, generator), recipe)
         y = labels[batch]
+        draw_dropout(model, len(batch), generator)
         optimizer.zero_grad()
         outputs = model(x)
         loss = loss_of(recipe, outputs, y)

@@ -18,12 +18,12 @@ def run_module(module, folder, mount=None, **environment):
     if mount:
         path, options = mount
         script = f"mount -t tmpfs -o {options} tmpfs {shlex.quote(str(path))} && exec {shlex.join(command)}"
-        command = [*_namespace(), "sh", "-c", script]
+        command = [*namespace(), "sh", "-c", script]
     variables = os.environ | {"PYTHONPATH": str(REPOSITORY)} | environment
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300)
 
 
-def _namespace():
+def namespace():
     """Return the command that gives another command mounts of its own, on this system."""
     for prefix in (["unshare", "-m"], ["unshare", "-Urm"], ["sudo", "-nE", "unshare", "-m"]):
         if subprocess.run([*prefix, "true"], capture_output=True).returncode == 0:

@@ -33,12 +33,16 @@ def test_network_has_the_sources_shapes_fields_and_parameters(rung):
     assert table == facts["layers"]
 
     built = network.build(recipe, seed=0)
-    seen = []
-    for module in built:
-        module.register_forward_hook(lambda module, args, output: seen.append(list(output.shape[1:])))
+    seen = {}
+    for name, module in built.named_children():  # <number>_<operation>; a norm takes in what follows it
+        number = int(name.split("_")[0])
+        module.register_forward_hook(lambda module, args, output, n=number: seen.update({n: list(output.shape[1:])}))
+    built.eval()
     with torch.no_grad():
         built(torch.zeros(2, 1, recipe.input.size, recipe.input.size))
-    assert seen == [shape for _, shape, _, _ in facts["layers"]]
+    shapes_of = {number: shape for number, (_, shape, _, _) in enumerate(facts["layers"], start=1)}
+    assert seen == {number: shapes_of[number] for number in seen}
+    assert set(shapes_of) - set(seen) <= {n for n, row in enumerate(table, start=1) if row[0] in ("relu", "dropout")}
     assert sum(parameter.numel() for parameter in built.parameters()) == facts["parameters"]
 
 
