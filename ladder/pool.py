@@ -39,9 +39,19 @@ def train_seeds(recipe, images, labels, seeds, executor, root=store.RUNS, on_epo
 
 
 def process_pool(workers):
-    """Return an executor with `workers` fresh processes of one thread each, which die with this one."""
+    """Return an executor with `workers` fresh processes of one thread each, which die with this one.
+
+    They start at once, and import torch while their parent is busy with something else.
+    """
     context = multiprocessing.get_context("spawn")  # a fork would copy this process's threads' locks
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    for _ in range(workers):
+        executor.submit(_import_torch)
+    return executor
+
+
+def _import_torch():
+    import ladder.run  # noqa: F401
 
 
 def _train(recipe, images, labels, seed, root):

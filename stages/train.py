@@ -22,8 +22,19 @@ PROCESSED = Path("data/processed")
 MODELS = Path("data/models")
 
 
-def history(rows):
-    """Return reports/history.csv as text, for {seed: rows of its epochs}."""
+def checked(recipe, found):
+    """Return the recipe with the fingerprint found here; say so where it is not the one planned."""
+    if found != recipe.fingerprint:
+        print(
+            "train: this machine computes other bits than those planned (another processor, library or code), so the "
+            "results will differ in their last digits; `dvc repro --single-item --force plan` plans with these bits",
+            flush=True,
+        )
+    return recipe.model_copy(update={"fingerprint": found})
+
+
+def write_history(rows):
+    """Write reports/history.csv for {seed: rows of its epochs}."""
     fields = ["epoch", "learning_rate", "train_loss", "train_accuracy", "holdout_loss", "holdout_accuracy"]
     table = io.StringIO()
     writer = csv.DictWriter(table, ["seed", *fields], lineterminator="\n")
@@ -31,7 +42,7 @@ def history(rows):
     for seed, of_seed in rows.items():
         for row in of_seed:
             writer.writerow({"seed": seed} | {key: _rounded(row[key]) for key in fields})
-    return table.getvalue()
+    write_text(REPORTS / "history.csv", table.getvalue())
 
 
 def _rounded(value):
@@ -52,29 +63,15 @@ def main():
     from ladder.pool import process_pool, train_seeds
     from ladder.tensors import read_tensors, write_tensors
 
-    found = fingerprint(recipe)
-    if found != recipe.fingerprint:
-        print(
-            "train: this machine computes other bits than those planned (another processor, library or code); "
-            "the results will differ in the last digits; `dvc repro -f plan` plans with this machine's bits",
-            flush=True,
-        )
-        recipe = recipe.model_copy(update={"fingerprint": found})
-    data = read_tensors(PROCESSED / "train.safetensors")
     start = time.monotonic()
     with process_pool(min(machine.workers(), len(seeds))) as executor:
-        runs = train_seeds(
-            recipe,
-            data["images"],
-            data["labels"],
-            seeds,
-            executor,
-            on_epoch=lambda rows: write_text(REPORTS / "history.csv", history(rows)),
-        )
+        recipe = checked(recipe, fingerprint(recipe))
+        data = read_tensors(PROCESSED / "train.safetensors")
+        runs = train_seeds(recipe, data["images"], data["labels"], seeds, executor, on_epoch=write_history)
     for seed, epochs in runs.items():
         for epoch in epochs:
             write_tensors(model_path(seed, epoch.row["epoch"]), epoch.weights)
-    write_text(REPORTS / "history.csv", history({seed: [e.row for e in epochs] for seed, epochs in runs.items()}))
+    write_history({seed: [epoch.row for epoch in epochs] for seed, epochs in runs.items()})
     seconds = round(time.monotonic() - start, 1)
     write_text(REPORTS / "timing.json", json.dumps({"seconds": seconds, "seeds": len(seeds)}) + "\n")
     print(f"train: {recipe.rung}, {len(seeds)} seeds of {recipe.epochs} epochs, {seconds:.0f} s")

@@ -1,0 +1,318 @@
+"""plan, train and evaluate as commands on two thousand real digits, and what stops them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import scipy.stats
+import torch
+import yaml
+from commands import REPOSITORY, run_module
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from ladder import cards, network
+
+RUNG = "session7_rotate"  # the lightest with rotation, normalisation and dropout
+TEST_IMAGES = 500
+
+
+def make_project(folder, digits, **params):
+    """Lay out a folder as the pipeline's stages expect it, with a few real digits as its data."""
+    images, labels = digits
+    shutil.copytree(REPOSITORY / "rungs", folder / "rungs")
+    (folder / "data/processed").mkdir(parents=True)
+    splits = {"train": slice(0, 2000), "test": slice(-TEST_IMAGES, None)}
+    for name, part in splits.items():
+        tensors = {"images": images[part].contiguous(), "labels": labels[part].contiguous()}
+        save_file(tensors, folder / f"data/processed/{name}.safetensors")
+    return set_params(folder, **params)
+
+
+def set_params(folder, **params):
+    train = {"epochs": 2} | params.pop("train", {})
+    content = {"model": RUNG, "seeds": 2, "train": train, "evaluate": {"target": 50.0}} | params
+    (folder / "params.yaml").write_text(yaml.safe_dump(content))
+    return folder
+
+
+def run_stages(folder, *names, **environment):
+    for name in names:
+        done = run_module(f"stages.{name}", folder, **environment)
+        assert done.returncode == 0, done.stderr + done.stdout
+    return done
+
+
+def contents(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def assert_one_clear_line(done, *parts):
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr + done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1
+    for part in parts:
+        assert part in done.stderr
+
+
+@pytest.fixture(scope="module")
+def project(digits, tmp_path_factory):
+    """Return a project whose stages have all run."""
+    folder = make_project(tmp_path_factory.mktemp("project"), digits)
+    run_stages(folder, "plan", "train", "evaluate", DIGIT_LADDER_WORKERS="2")
+    return folder
+
+
+def test_one_worker_and_four_write_the_files_that_two_do(project, digits, tmp_path):
+    for workers in ("1", "4"):
+        folder = make_project(tmp_path / workers, digits)
+        run_stages(folder, "plan", "train", "evaluate", DIGIT_LADDER_WORKERS=workers)
+        assert contents(folder / "data/models") == contents(project / "data/models")
+        ours, theirs = contents(folder / "reports"), contents(project / "reports")
+        ours.pop("timing.json"), theirs.pop("timing.json")
+        assert ours == theirs
+
+
+def test_metrics_are_what_the_models_do(project):
+    """The oracle: load the last weights, predict by torch's own eval forward, count by hand."""
+    found = json.loads((project / "reports/metrics.json").read_text())
+    errors = pd.read_csv(project / "reports/errors.csv")
+    confusion = pd.read_csv(project / "reports/confusion.csv")
+    recipe = cards.read_recipe(project / "reports/recipe.yaml")
+    test, train = (load_file(project / f"data/processed/{split}.safetensors") for split in ("test", "train"))
+    accuracies, on_train, misread = [], [], []
+    for seed in range(2):
+        model = network.build(recipe, seed=99)
+        model.load_state_dict(load_file(project / f"data/models/seed-{seed}/epoch-002.safetensors"))
+        model.eval()
+        with torch.no_grad():
+            outputs = model(((test["images"].float() / 255) - 0.1307) / 0.3081)
+            trained = model(((train["images"].float() / 255) - 0.1307) / 0.3081)
+        wrong = (outputs.argmax(1) != test["labels"]).nonzero().flatten()
+        accuracies.append(100 - 100 * len(wrong) / TEST_IMAGES)
+        on_train.append(100 * (trained.argmax(1) == train["labels"]).float().mean().item())
+        for index in wrong.tolist():
+            confidence = outputs[index].exp().max().item()
+            misread.append((seed, index, int(test["labels"][index]), int(outputs[index].argmax()), confidence))
+    assert found["accuracy"] == pytest.approx(sum(accuracies) / 2, abs=1e-4)
+    assert found["errors"] == len(misread) / 2
+    assert found["train_accuracy"] == pytest.approx(sum(on_train) / 2, abs=1e-3)
+    assert found["gap"] == pytest.approx(found["train_accuracy"] - found["accuracy"], abs=2e-4)
+    assert found["parameters"] == 7596
+    interval = scipy.stats.t.interval(0.95, 1, loc=sum(accuracies) / 2, scale=scipy.stats.sem(accuracies))
+    assert found["accuracy_low"] == pytest.approx(max(interval[0], 0), abs=1e-3)
+    assert found["accuracy_high"] == pytest.approx(min(interval[1], 100), abs=1e-3)
+    assert list(errors.itertuples(index=False, name=None)) == [
+        (*row[:4], pytest.approx(row[4], abs=1e-4)) for row in misread
+    ]
+    assert confusion.images.sum() == pytest.approx(TEST_IMAGES)
+    off_diagonal = confusion[confusion.label != confusion.prediction]
+    assert off_diagonal.images.sum() == pytest.approx(found["errors"])
+
+
+def test_curves_and_history_have_a_row_for_each_seed_and_epoch(project):
+    found = json.loads((project / "reports/metrics.json").read_text())
+    curves, history = (pd.read_csv(project / f"reports/{name}.csv") for name in ("curves", "history"))
+    expected = [(seed, epoch) for seed in range(2) for epoch in (1, 2)]
+    for table in (curves, history):
+        assert list(zip(table.seed, table.epoch, strict=True)) == expected
+    assert history.holdout_loss.isna().all()
+    means = curves.groupby("epoch").accuracy.mean()
+    at_target = [epoch for epoch in (1, 2) if means[epoch] >= 50]
+    assert found["reached_epoch"] == (at_target[0] if at_target else None)
+    assert found["held_epochs"] == (0 if 2 not in at_target else len(at_target))
+    assert found["best_epoch_accuracy"] == pytest.approx(curves.groupby("seed").accuracy.max().mean(), abs=1e-4)
+
+
+def test_pictures_open_and_are_not_blank(project):
+    for name in ("curves", "confusion", "errors"):
+        picture = Image.open(project / f"reports/{name}.png").convert("L")
+        assert picture.width > 500
+        assert len(set(picture.resize((100, 100)).tobytes())) > 20
+
+
+def test_training_never_opens_the_test_images(project, digits, tmp_path):
+    folder = make_project(tmp_path, digits)
+    (folder / "data/processed/test.safetensors").unlink()
+    run_stages(folder, "plan", "train")
+    assert contents(folder / "data/models") == contents(project / "data/models")
+
+
+def test_training_again_trains_nothing(project):
+    before = contents(project / ".runs")
+    times = {path: path.stat().st_mtime_ns for path in (project / ".runs").rglob("epoch-*")}
+    run_stages(project, "train")
+    assert contents(project / ".runs") == before
+    assert {path: path.stat().st_mtime_ns for path in (project / ".runs").rglob("epoch-*")} == times
+
+
+def test_a_log_gets_one_plain_line_an_epoch(digits, tmp_path):
+    folder = make_project(tmp_path, digits)
+    run_stages(folder, "plan")
+    done = run_module("stages.train", folder)
+    lines = [line for line in done.stdout.splitlines() if " epoch " in line]
+    assert len(lines) == 4
+    assert done.stderr == ""
+    assert all(line.startswith(f"{RUNG} seed ") for line in lines)
+
+
+def test_a_recipe_planned_with_other_bits_says_so_in_one_line(digits, tmp_path):
+    folder = make_project(tmp_path, digits, seeds=1, train={"epochs": 1})
+    run_stages(folder, "plan")
+    path = folder / "reports/recipe.yaml"
+    path.write_text(path.read_text().replace("fingerprint: ", "fingerprint: 0"))
+    done = run_module("stages.train", folder)
+    assert done.returncode == 0
+    assert sum("computes other bits than those planned" in line for line in done.stdout.splitlines()) == 1
+
+
+def test_the_fingerprint_follows_the_bits(digits, tmp_path):
+    folder = make_project(tmp_path, digits)
+
+    def planned(**train):
+        set_params(folder, train=train)
+        run_stages(folder, "plan")
+        return yaml.safe_load((folder / "reports/recipe.yaml").read_text())["fingerprint"]
+
+    portable = planned()
+    assert planned() == portable
+    assert planned(epochs=1) != portable
+    assert planned(portable=False) != portable
+
+
+def test_missing_data_is_one_line(digits, tmp_path):
+    folder = make_project(tmp_path, digits)
+    run_stages(folder, "plan")
+    (folder / "data/processed/train.safetensors").write_bytes(b"no tensors")
+    assert_one_clear_line(run_module("stages.train", folder), "train.safetensors", "make it again with `dvc repro`")
+
+
+BAD_PARAMETERS = {
+    "model: nte9": "there is no rung 'nte9' in rungs/; did you mean 'net9'?",
+    "seeds: 0": "seeds: 0 will not do: input should be greater than or equal to 1",
+    "seeds: two": "seeds: 'two' will not do: input should be a valid integer",
+    "train: {epochs: -1}": "train.epochs: -1 will not do: input should be greater than or equal to 1",
+    "train: {epoch: 3}": "train: unknown key 'epoch'; did you mean 'epochs'?",
+    "train: {learning_rate: fast}": "train.learning_rate: 'fast' will not do: input should be a valid number",
+    "train: {learning_rate: .nan}": "train.learning_rate: nan will not do: input should be",
+    "train: {device: gpu}": "train.device: 'gpu' will not do: input should be 'cpu' or 'cuda'",
+    "evaluate: {target: 994}": "evaluate.target: 994 will not do: input should be less than or equal to 100",
+    "sedes: 3": "unknown key 'sedes'; did you mean 'seeds'?",
+}
+
+
+@pytest.mark.parametrize("line", BAD_PARAMETERS)
+def test_a_bad_parameter_stops_in_plan_with_one_line(line, tmp_path):
+    shutil.copytree(REPOSITORY / "rungs", tmp_path / "rungs")
+    content = {"model": "net9", "seeds": 2, "evaluate": {"target": 99.4}} | yaml.safe_load(line)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    assert_one_clear_line(run_module("stages.plan", tmp_path), BAD_PARAMETERS[line])
+    assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.parametrize("workers", ["none", "0", "-1", "1.5"])
+def test_a_bad_number_of_workers_is_one_line(workers, digits, tmp_path):
+    folder = make_project(tmp_path, digits)
+    run_stages(folder, "plan")
+    done = run_module("stages.train", folder, DIGIT_LADDER_WORKERS=workers)
+    assert_one_clear_line(done, f"DIGIT_LADDER_WORKERS is {workers!r}; it must be a whole number, 1 or more")
+
+
+def start_training(folder, epochs=50):
+    """Start a training in a process group of its own. Return it once an epoch is finished."""
+    set_params(folder, train={"epochs": epochs})
+    run_stages(folder, "plan")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.train"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "DIGIT_LADDER_WORKERS": "2"},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(folder.glob(".runs/*/epoch-001*")):
+        assert time.monotonic() < deadline, "no epoch was finished in two minutes"
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    return process
+
+
+def assert_nothing_is_left(group):
+    """The whole process group ends within seconds."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail("processes were left behind")
+
+
+def worker_of(process):
+    """Return the id of one training process below `process`."""
+    children = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True)
+    return next(int(line.split()[0]) for line in children.stdout.splitlines() if "spawn_main" in line)
+
+
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_ctrl_c_ends_all_workers_with_one_line(digits, tmp_path, whole_group):
+    """A terminal sends it to the whole group, `kill -INT` to one process."""
+    process = start_training(make_project(tmp_path, digits))
+    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
+    start = time.monotonic()
+    _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - start < 5
+    assert process.returncode == 130
+    assert errors.strip() == "train: interrupted; finished epochs are kept, so start again to continue"
+    assert_nothing_is_left(process.pid)
+
+
+def test_a_killed_training_leaves_no_process_and_continues_to_the_same_bytes(digits, tmp_path):
+    folder = make_project(tmp_path / "killed", digits)
+    process = start_training(folder, epochs=10)
+    process.kill()
+    process.communicate()
+    assert_nothing_is_left(process.pid)
+    assert len(list(folder.glob(".runs/*/epoch-*"))) < 20
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob(".runs/*/epoch-*")}
+    run_stages(folder, "train")
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+    whole = make_project(tmp_path / "whole", digits, train={"epochs": 10})
+    run_stages(whole, "plan", "train")
+    assert contents(folder / "data/models") == contents(whole / "data/models")
+
+
+def test_a_worker_killed_by_the_system_is_one_line_that_names_rung_seeds_and_epochs(digits, tmp_path):
+    process = start_training(make_project(tmp_path, digits))
+    os.kill(worker_of(process), signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    line = errors.strip()
+    assert "\n" not in line
+    assert line.startswith(f"train: rung {RUNG}: a training process was killed from outside")
+    assert "seed 0 in epoch " in line
+    assert "seed 1 in epoch " in line
+    assert_nothing_is_left(process.pid)
+
+
+def test_prune_says_what_it_removed_and_refuses_what_is_no_number(project, tmp_path):
+    shutil.copytree(project / ".runs", tmp_path / ".runs")
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.prune", "0"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith("prune: removed 2 runs not used for 0 days")
+    assert list((tmp_path / ".runs").iterdir()) == []
