@@ -4,13 +4,17 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help repro test lint lock
+.PHONY: help repro restore test lint lock
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
 repro: .venv/installed  ## run the pipeline: data, train, evaluate, reports
 	dvc repro
+
+restore: .venv/installed  ## fetch data, models and earlier runs, where a DVC remote is set up
+	@if [ -z "$$(dvc remote list)" ]; then echo "no DVC remote is set up: what is missing will be run here"; \
+	else dvc pull --run-cache --allow-missing || echo "the remote did not give all: what is missing will be run here"; fi
 
 test: lint  ## lint, then all tests
 	python -m pytest

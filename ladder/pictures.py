@@ -21,6 +21,7 @@ STYLE = {
 }
 TEST, TRAIN, HOLDOUT, TARGET = "#1f6fb2", "#d9822b", "#4a9b5b", "#888888"
 GALLERY_COLUMNS, GALLERY_ROWS = 10, 5
+CHANGES = 3  # comparisons with pictures
 
 
 def samples(images, labels):
@@ -108,6 +109,31 @@ def errors(table, images, seeds, title):
             f"Misread test images: label → prediction, confidence ({title}; {len(shown)} of {len(grouped)})",
             fontweight="bold",
         )
+        return _png(figure)
+
+
+def changes(comparisons, images):
+    """Return the test images that changed most consistently: a row fixed and a row broken for the first comparisons.
+
+    comparisons: those of ladder.differences that have such images; images: uint8 [N, 1, 28, 28]. Above each image:
+    label → what it was read as, and how many seeds misread it before → after.
+    """
+    first = comparisons[:CHANGES]
+    shown = [(found, key) for found in first for key in ("fixed", "broken") if found["images"][key]]
+    with rc_context(STYLE):
+        figure = Figure(figsize=(10, 1.75 * len(shown)))
+        for part, (found, key) in zip(figure.subfigures(len(shown), 1, squeeze=False).flat, shown, strict=True):
+            changed = found["images"][key]
+            most = changed[:GALLERY_COLUMNS]
+            of = f"{len(most)} of {len(changed)}"
+            part.suptitle(f"{key.title()}, {of}: {found['before']} → {found['after']}", fontsize=10)
+            axes = part.subplots(1, GALLERY_COLUMNS)
+            for axis in axes:
+                axis.axis("off")
+            for axis, image in zip(axes, most, strict=False):
+                before, after = (f"{n}/{seeds}" for n, seeds in zip(image["misread_by"], found["seeds"], strict=True))
+                title = f"{image['label']} → {image['read_as']}\n{before} → {after}"
+                _digit(axis, images[image["index"]], title)
         return _png(figure)
 
 

@@ -1,0 +1,202 @@
+"""Reports as they are in Git: those of a revision, an experiment, a rung or the workspace.
+
+Read through Git's own commands: nothing is checked out, and neither data nor a remote is needed.
+"""
+
+import csv
+import io
+import json
+import subprocess
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import yaml
+
+from ladder.cards import RUNGS, nearest, rung_names
+from ladder.errors import LadderError
+
+FOLDER, PARAMS, DATA = "reports", "params.yaml", "reports/data.json"
+WORKSPACE = "workspace"
+RESULTS = ("metrics.json", "curves.csv", "errors.csv")
+NAMES = (*RESULTS, "recipe.yaml", "history.csv", "data.json", PARAMS)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The report files of one place, {path: text}; a `folder` of them is what was asked for."""
+
+    name: str  # as its user calls it
+    files: dict
+    folder: str = FOLDER
+
+    def text(self, path):
+        if path not in self.files:
+            mend = "run `dvc repro`" if self.name == WORKSPACE else "commit reports/ there, as `dvc repro` leaves it"
+            raise LadderError(f"{self.name}: there is no {path}; {mend}")
+        return self.files[path]
+
+    def rungs(self):
+        """Return the names of the ladder's rungs that have reports here."""
+        paths = [PurePosixPath(path) for path in self.files]
+        return {path.parent.name for path in paths if path.match(f"{FOLDER}/rungs/*/metrics.json")}
+
+    def of_folder(self, folder):
+        """Return {name of file: text} for one folder's reports, and for the pipeline's own its parameters."""
+        files = {name: self.files.get(f"{folder}/{name}") for name in NAMES}
+        return files | {PARAMS: self.files.get(PARAMS)} if folder == FOLDER else files
+
+
+@dataclass(frozen=True)
+class Report:
+    """One set of runs: a recipe, its metrics, and what each seed reached after its last epoch."""
+
+    name: str
+    metrics: dict
+    by_seed: dict  # {metric: one value a seed}
+    misread: np.ndarray  # bool [seeds, images]
+    labels: dict  # {misread image: label}
+    predictions: dict  # {misread image: Counter of what it was read as}
+    lines: dict  # {file: its lines}, for what can be set
+
+
+def find(name):
+    """Return the Tree that a name stands for: the workspace, a rung of its ladder, a revision, an experiment.
+
+    In that order; `heads/net8` is a branch that is called like a rung. Raises LadderError.
+    """
+    if name == WORKSPACE:
+        return _workspace(name)
+    if Path(FOLDER, "rungs", name, "metrics.json").is_file():
+        return _workspace(name, f"{FOLDER}/rungs/{name}")
+    commit = _commit(name) or _experiment(name)
+    if commit:
+        return Tree(name, _committed(commit))
+    if name in rung_names(RUNGS):
+        raise LadderError(f"rung {name} has no reports yet; run `dvc repro rungs/dvc.yaml` first")
+    raise LadderError(
+        f"there is no revision, experiment or rung {name!r}{nearest(name, _known())}; is it still to be fetched?"
+    )
+
+
+def read_report(tree, folder, name=None):
+    """Return the Report in a folder of a Tree, called `name` or by tree and rung. Raises LadderError for bad files."""
+    texts = {file: tree.text(f"{folder}/{file}") for file in (*RESULTS, "recipe.yaml")}
+    lines = {"recipe.yaml": texts["recipe.yaml"].splitlines()}
+    if folder == FOLDER:
+        lines[PARAMS] = tree.files.get(PARAMS, "").splitlines()
+    try:
+        rung = yaml.safe_load(texts["recipe.yaml"])["rung"]
+        images = json.loads(tree.text(DATA))["test_images"]
+        found = _results(texts, tree.files.get(f"{folder}/history.csv"), images)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, yaml.YAMLError) as error:
+        fault = " ".join(str(error).split())
+        raise LadderError(f"{tree.name}: {folder}/ is not as `evaluate` writes it ({fault}); run `dvc repro`") from None
+    return Report(name or f"{tree.name} ({rung})", *found, lines)
+
+
+def _results(texts, history, images):
+    """Return a Report's metrics, by_seed, misread, labels and predictions. Raises ValueError where files disagree."""
+    metrics = {key: value for key, value in json.loads(texts["metrics.json"]).items() if not isinstance(value, str)}
+    curves, errors = _rows(texts["curves.csv"]), _rows(texts["errors.csv"])
+    by_seed, misread = _by_seed(curves), _misread(errors, curves, images)
+    if not np.allclose(by_seed["accuracy"], 100 - 100 * misread.mean(axis=1), atol=1e-3):
+        raise ValueError("errors.csv and curves.csv are of different runs")
+    by_seed["errors"] = misread.sum(axis=1).tolist()
+    if history:
+        by_seed["train_accuracy_running"] = _last(_rows(history), "train_accuracy")
+    labels, predictions = {}, {}
+    for row in errors:
+        labels[int(row["index"])] = int(row["label"])
+        predictions.setdefault(int(row["index"]), Counter())[int(row["prediction"])] += 1
+    return metrics, by_seed, misread, labels, predictions
+
+
+def _rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def _by_seed(curves):
+    best = {}
+    for row in curves:
+        best[row["seed"]] = max(best.get(row["seed"], 0.0), float(row["accuracy"]))
+    return {
+        "accuracy": _last(curves, "accuracy"),
+        "loss": _last(curves, "loss"),
+        "best_epoch_accuracy": list(best.values()),
+    }
+
+
+def _last(rows, column):
+    """Return one value a seed, that of the last epoch."""
+    end = max(int(row["epoch"]) for row in rows)
+    found = [float(row[column]) for row in rows if int(row["epoch"]) == end]
+    if len(found) != len({row["seed"] for row in rows}):
+        raise ValueError("a seed lacks the last epoch")
+    return found
+
+
+def _misread(errors, curves, images):
+    """Return bool [seeds, images]. The seeds are those of the curves: one without an error has no row in errors."""
+    seeds = {seed: row for row, seed in enumerate(dict.fromkeys(row["seed"] for row in curves))}
+    misread = np.zeros((len(seeds), images), dtype=bool)
+    for row in errors:
+        misread[seeds[row["seed"]], int(row["index"])] = True
+    return misread
+
+
+def _workspace(name, folder=FOLDER):
+    paths = [Path(PARAMS), *Path(FOLDER).rglob("*")]
+    kept = [path for path in paths if path.name in NAMES and path.is_file()]
+    return Tree(name, {path.as_posix(): path.read_text(encoding="utf-8", errors="replace") for path in kept}, folder)
+
+
+def _committed(commit):
+    """Return {path: text} of a commit's reports."""
+    listed = _git("ls-tree", "-r", "-z", "--name-only", commit, "--", FOLDER, PARAMS).decode().split("\0")
+    paths = [path for path in listed if PurePosixPath(path).name in NAMES]
+    answer = io.BytesIO(_git("cat-file", "--batch", given="".join(f"{commit}:{path}\n" for path in paths).encode()))
+    files = {}
+    for path in paths:
+        size = int(answer.readline().split()[2])
+        files[path] = answer.read(size + 1)[:-1].decode(errors="replace").replace("\r\n", "\n")
+    return files
+
+
+def _commit(name):
+    """Return the commit of a revision, or None."""
+    try:
+        return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+    except subprocess.CalledProcessError:
+        return None
+
+
+def _experiment(name):
+    """Return the commit of a DVC experiment, or None. DVC keeps it as refs/exps/<baseline in two parts>/<name>."""
+    found = {commit for commit, ref in _refs("refs/exps/*/*/*") if ref.rsplit("/", 1)[-1] == name}
+    if len(found) > 1:
+        raise LadderError(f"there are {len(found)} experiments {name!r}; give the commit that `dvc exp list -A` shows")
+    return found.pop() if found else None
+
+
+def _known():
+    refs = [ref for _, ref in _refs("refs/heads", "refs/tags", "refs/remotes", "refs/exps/*/*/*")]
+    return [WORKSPACE, *rung_names(RUNGS), *(ref.split("/", 2)[2] for ref in refs), *(r.split("/")[-1] for r in refs)]
+
+
+def _refs(*patterns):
+    lines = _git("for-each-ref", "--format=%(objectname) %(refname)", *patterns).decode().splitlines()
+    return [line.split(" ", 1) for line in lines]
+
+
+def _git(*arguments, given=None):
+    try:
+        done = subprocess.run(["git", *arguments], input=given, capture_output=True)
+    except FileNotFoundError:
+        raise LadderError("git is needed to read a revision; install it") from None
+    if done.returncode > 1:
+        fault = done.stderr.decode().strip().splitlines() or [f"git {arguments[0]} failed"]
+        raise LadderError(f"{fault[-1].removeprefix('fatal: ')}; start in the top folder of a clone")
+    done.check_returncode()
+    return done.stdout

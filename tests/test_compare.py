@@ -1,0 +1,366 @@
+"""Comparing reports: in a Git repository made here, with reports of made-up runs."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from safetensors.numpy import save_file
+from scipy.stats import ttest_ind
+
+from ladder.errors import LadderError
+from stages import compare
+
+ROOT = Path(__file__).parents[1]
+IMAGES = 10_000
+LABELS = np.arange(IMAGES) % 10
+
+
+def runs(seeds, errors, start=0, spread=5):
+    """Return bool [seeds, images]: on average `errors` misread images, by one or two more or fewer a seed."""
+    misread = np.zeros((seeds, IMAGES), dtype=bool)
+    for seed in range(seeds):
+        misread[seed, start : start + errors + spread * (seed % 3 - 1)] = True
+    return misread
+
+
+def write_reports(folder, misread, rung="net7", network="conv", loss=0.02):
+    """Write the files that `evaluate` writes for these misread images; each is read as the next digit."""
+    folder.mkdir(parents=True, exist_ok=True)
+    accuracies = [round(100 - 100 * float(row.mean()), 4) for row in misread]
+    rows = [
+        (s, int(i), LABELS[i], (LABELS[i] + 1) % 10, 0.9) for s, row in enumerate(misread) for i in np.flatnonzero(row)
+    ]
+    curves = [(s, e, a - (e == 1), loss + 0.001 * s) for s, a in enumerate(accuracies) for e in (1, 2)]
+    write_csv(folder / "curves.csv", ["seed", "epoch", "accuracy", "loss"], curves)
+    write_csv(folder / "errors.csv", ["seed", "index", "label", "prediction", "confidence"], rows)
+    mean = float(np.mean(accuracies))
+    metrics = {"accuracy": mean, "accuracy_low": None, "errors": float(misread.sum(1).mean()), "parameters": 7598}
+    (folder / "metrics.json").write_text(json.dumps(metrics | {"reached_epoch": None}))
+    (folder / "recipe.yaml").write_text(f"rung: {rung}\nnetwork:\n- {network}\nepochs: 2\n")
+
+
+def write_csv(path, head, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([head, *rows])
+
+
+def git(*arguments):
+    named = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "init.defaultBranch=main"]
+    return subprocess.run(["git", *named, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(message):
+    git("add", ".")
+    git("commit", "--quiet", "-m", message)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A clean clone whose HEAD has the reports of net7, 5 seeds, about 60 misread images each."""
+    monkeypatch.chdir(tmp_path)
+    git("init", "--quiet")
+    write_reports(Path("reports"), runs(5, 60))
+    Path("reports/data.json").write_text(json.dumps({"test_images": IMAGES}))
+    Path("params.yaml").write_text("model: net7\nseeds: 5\n")
+    Path("rungs").mkdir()
+    for rung in ("net7", "net8"):
+        Path(f"rungs/{rung}.yaml").write_text(f"title: {rung}\n")
+    commit("net7")
+    return tmp_path
+
+
+@pytest.fixture
+def said(capsys):
+    """Return a function that compares and returns (exit code, text)."""
+
+    def run(*given):
+        code = compare.main(list(given))
+        return code, capsys.readouterr().out
+
+    return run
+
+
+def command(*given):
+    """Run the comparison as people do, in a process of its own."""
+    return python("-m", "stages.compare", *given)
+
+
+def python(*given):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, *given], capture_output=True, text=True, env=environment)
+
+
+def table_row(text, metric):
+    """Return the cells of a metric's line in the table."""
+    line = next(line for line in text.splitlines() if line.startswith(f"| {metric} "))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_verdict_comes_first_with_scipys_interval(project, said):
+    before, after = runs(5, 60), runs(5, 50, 3)
+    write_reports(Path("reports"), after, "net8")
+    low, high = ttest_ind(*(-side.sum(1) / 100 for side in (after, before)), equal_var=False).confidence_interval(0.95)
+    code, text = said()
+    assert code == 0
+    assert text.startswith(
+        f"**workspace (net8) is better than HEAD (net7)**: +0.10 points [{low:.2f}, {high:.2f}], 5 + 5 seeds; "
+        "it would hold on new digits ["
+    )
+    assert table_row(text, "accuracy, %") == [
+        "accuracy, %",
+        "99.41",
+        "99.51",
+        "+0.10",
+        f"[{low:.2f}, {high:.2f}]",
+        "better",
+    ]
+    assert table_row(text, "misread images")[1:4] == ["59.0", "49.0", "-10.0"]
+    assert table_row(text, "misread images")[4:] == [f"[{-100 * high:.1f}, {-100 * low:.1f}]", "better"]
+    assert table_row(text, "parameters") == ["parameters", "7598", "7598", "0", "–", ""]
+
+
+def test_lower_loss_is_better_and_open_differences_say_what_would_settle_them(project, said):
+    write_reports(Path("reports"), runs(5, 58), loss=0.015)
+    _, text = said()
+    assert text.startswith(
+        "**No difference shown between HEAD (net7) and workspace (net7)**: +0.02 points [-0.04, 0.08]"
+    )
+    assert table_row(text, "loss")[3:] == ["-0.0050", "[-0.0073, -0.0027]", "better"]
+    assert "- accuracy: 70 seeds a side (65 more than now)" in text
+
+
+def test_says_which_images_got_fixed_and_which_broke(project, said):
+    write_reports(Path("reports"), runs(5, 60, 3))
+    _, text = said()
+    assert ": 3 fixed, 3 broke: net +0." in text
+    assert "- #0: a 0 read as 1, by 5/5 seeds before, 0/5 after" in text
+    assert "- #62: a 2 read as 3, by 1/5 seeds before, 3/5 after" in text
+
+
+def test_a_verdict_that_new_digits_would_not_bear_out_says_so(project, said):
+    before, after = np.zeros((2, 5, IMAGES), dtype=bool)
+    before[:, :14] = after[:, 14:20] = True
+    for seed in range(5):
+        before[seed, 100 : 103 + seed] = after[seed, 200 : 203 + seed] = True
+    write_reports(Path("reports"), before)
+    commit("before")
+    write_reports(Path("reports"), after)
+    assert "is better than" in said()[1]
+    assert "; but on new digits it might not hold [-0." in said()[1]
+
+
+def test_changed_lines_of_parameters_and_recipe(project, said):
+    write_reports(Path("reports"), runs(5, 50), "net8", "dropout")
+    Path("params.yaml").write_text("model: net8\nseeds: 5\n")
+    _, text = said()
+    assert "Changed in recipe.yaml:\n\n```diff\n-rung: net7\n+rung: net8\n-- conv\n+- dropout\n```" in text
+    assert "Changed in params.yaml:\n\n```diff\n-model: net7\n+model: net8\n```" in text
+
+
+def test_equal_reports_say_that_nothing_changed(project, said):
+    assert said() == (0, "**Nothing changed**: the reports of HEAD and workspace are the same.\n")
+    assert json.loads(said("--json")[1])["comparisons"] == []
+
+
+def test_the_same_results_from_another_recipe(project, said):
+    write_reports(Path("reports"), runs(5, 60), "net8")
+    _, text = said()
+    assert text.startswith("**Same results**: HEAD (net7) and workspace (net8) misread the same test images")
+    assert "-rung: net7\n+rung: net8" in text
+
+
+def test_two_rungs(project, said):
+    write_reports(Path("reports/rungs/net7"), runs(3, 60))
+    write_reports(Path("reports/rungs/net8"), runs(3, 30), "net8")
+    assert said("net7", "net8")[1].startswith("**net8 is better than net7**: +0.30 points [0.19, 0.41], 3 + 3 seeds;")
+    assert said("net8")[1].startswith("**workspace (net7) is worse than net8**: -0.29 points")
+
+
+def test_many_rungs_are_listed_verdict_first_within_the_room_of_a_comment(project, said):
+    for shift in (0, 3):
+        for rung in range(30):
+            write_reports(Path(f"reports/rungs/net{rung}"), runs(5, 60, shift), f"net{rung}", "conv\n- x" * shift * 500)
+        commit("ladder")
+    _, text = said("HEAD~1", "HEAD")
+    assert text.startswith("- **No difference shown between net0 of HEAD~1 and net0 of HEAD**")
+    assert all(f"- **No difference shown between net{rung} of HEAD~1" in text for rung in range(30))
+    assert 20_000 < len(text) < 65_536
+    assert "No room for the details of the last" in text
+
+
+def test_an_experiment_by_its_name(project, said):
+    write_reports(Path("reports"), runs(5, 20), "net8")
+    commit("experiment")
+    git("update-ref", "refs/exps/ab/cdef0123/lucky-dog", "HEAD")
+    git("reset", "--quiet", "--hard", "HEAD~1")
+    assert said("HEAD", "lucky-dog")[1].startswith("**lucky-dog (net8) is better than HEAD (net7)**: +0.40 points")
+    git("update-ref", "refs/exps/12/34567890/lucky-dog", "HEAD")
+    with pytest.raises(LadderError, match="there are 2 experiments 'lucky-dog'"):
+        said("lucky-dog")
+
+
+def test_a_seed_without_a_single_error_counts(project, said):
+    flawless = runs(5, 60)
+    flawless[4] = False
+    write_reports(Path("reports"), flawless)
+    _, text = said()
+    assert ", 5 + 5 seeds" in text
+    assert table_row(text, "misread images")[1:4] == ["59.0", "47.0", "-12.0"]
+
+
+def test_one_seed_a_side_is_mcnemars_and_says_what_is_unknown(project, said):
+    write_reports(Path("reports"), runs(1, 65))  # 0 … 59 misread
+    commit("one seed")
+    write_reports(Path("reports"), runs(1, 57, 10))  # 10 … 61 misread: 10 fixed, 2 broken
+    _, text = said()
+    p = 2 * (1 + 12 + 66) / 2**12
+    assert text.startswith("**workspace (net7) is better than HEAD (net7)**: +0.08 points [0.00")
+    assert f"1 + 1 seeds; exact McNemar p = {p:.2g}; **seed noise is unknown**" in text
+    assert table_row(text, "loss")[4:] == ["–", ""]
+
+
+def test_one_seed_against_five_names_the_side_whose_noise_is_unknown(project, said):
+    write_reports(Path("reports"), runs(1, 60))
+    assert "**seed noise of workspace (net7) is unknown** (one seed)" in said()[1]
+
+
+def test_fail_if_worse_only_where_the_whole_interval_is_below_the_tolerance(project, said, capsys):
+    write_reports(Path("reports"), runs(5, 70))  # -0.10 points [-0.16, -0.04]
+    assert said()[0] == 0
+    assert said("--fail-if", "worse")[0] == 1
+    assert said("--fail-if", "worse", "--tolerance", "0.03")[0] == 1
+    assert said("--fail-if", "worse", "--tolerance", "0.05")[0] == 0
+    write_reports(Path("reports"), runs(5, 62))  # -0.02: no difference shown
+    assert said("--fail-if", "worse")[0] == 0
+    write_reports(Path("reports"), runs(5, 40))
+    assert said("--fail-if", "worse")[0] == 0
+
+
+def test_json_has_the_facts_of_the_text(project, said):
+    write_reports(Path("reports"), runs(5, 50, 3), "net8")
+    facts = json.loads(said("--json")[1])["comparisons"][0]
+    assert (facts["verdict"], facts["seeds"], facts["new_digits"]["verdict"]) == ("better", [5, 5], "better")
+    accuracy = facts["metrics"][0]
+    assert accuracy["change"] == pytest.approx(0.1)
+    assert (accuracy["low"], accuracy["high"]) == pytest.approx((0.039, 0.161), abs=0.001)
+    assert facts["images"]["net"] == len(facts["images"]["fixed"]) - len(facts["images"]["broken"]) == 10
+    assert facts["lines"]["recipe.yaml"] == ["-rung: net7", "+rung: net8"]
+
+
+def test_pictures_of_what_changed(project, said):
+    write_reports(Path("reports"), runs(5, 60, 3))
+    assert "No picture: it needs data/processed/test.safetensors" in said("--pictures", "changes.png")[1]
+    Path("data/processed").mkdir(parents=True)
+    save_file({"images": np.zeros((IMAGES, 1, 28, 28), np.uint8)}, "data/processed/test.safetensors")
+    assert "Pictures of the most consistent ones: changes.png" in said("--pictures", "changes.png")[1]
+    assert Path("changes.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("given", "broken", "fault"),
+    [
+        (["nett7"], None, "there is no revision, experiment or rung 'nett7'; did you mean 'net7'?"),
+        (["net8"], None, "rung net8 has no reports yet; run `dvc repro rungs/dvc.yaml` first"),
+        (["HEAD"], ("metrics.json", None), "workspace: there is no reports/metrics.json; run `dvc repro`"),
+        (["HEAD"], ("metrics.json", "{"), "workspace: reports/ is not as `evaluate` writes it"),
+        (["HEAD"], ("curves.csv", "seed\n0\n"), "workspace: reports/ is not as `evaluate` writes it"),
+        (
+            ["HEAD"],
+            ("curves.csv", "seed,epoch,accuracy,loss\n0,1,9,1\n0,2,9,1\n1,1,9,1\n"),
+            "a seed lacks the last epoch",
+        ),
+        (["HEAD"], ("metrics.json", "[]"), "workspace: reports/ is not as `evaluate` writes it"),
+        (["HEAD"], ("recipe.yaml", "- : :"), "workspace: reports/ is not as `evaluate` writes it"),
+        (["HEAD"], ("errors.csv", "seed,index,label,prediction,confidence\n0,7,7,8,0.9\n"), "are of different runs"),
+    ],
+)
+def test_bad_input_is_one_line(project, given, broken, fault):
+    if broken:
+        path = Path("reports", broken[0])
+        path.write_text(broken[1]) if broken[1] else path.unlink()
+    with pytest.raises(LadderError) as error:
+        compare.main(given)
+    assert fault in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_bad_input_ends_with_exit_code_2(project):
+    done = command("nett7", "--fail-if", "worse")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("compare: there is no revision")
+    assert done.stderr.count("\n") == 1
+    assert command("--tolerance", "-1").returncode == 2
+
+
+def test_other_test_images_are_not_compared(project):
+    write_reports(Path("reports"), np.zeros((5, 2 * IMAGES), dtype=bool))
+    Path("reports/data.json").write_text(json.dumps({"test_images": 2 * IMAGES}))
+    with pytest.raises(LadderError, match="have not the same test images"):
+        compare.main([])
+
+
+def test_outside_a_repository_is_bad_input(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = command()
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "not a git repository" in done.stderr
+
+
+def test_answers_within_3_seconds_from_git_alone(project):
+    write_reports(Path("reports"), runs(5, 50, 3), "net8")
+    commit("net8")
+    git("rm", "-rq", "reports")
+    before = os.times()
+    done = command("HEAD~1", "HEAD")
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    assert used < 3  # processor seconds: others may be busy on this machine
+    assert done.stdout.startswith("**HEAD (net8) is better than HEAD~1 (net7)**")
+    modules = python(
+        "-c", "import sys; from stages import compare; compare.main(['HEAD~1', 'HEAD']); print(*sys.modules)"
+    )
+    assert not {"torch", "dvc", "pandas", "matplotlib"} & set(modules.stdout.split())
+
+
+def step(workflow, name):
+    """Return the commands of a named step of a workflow."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows" / workflow).read_text())["jobs"]
+    return next(step["run"] for job in jobs.values() for step in job["steps"] if step.get("name") == name)
+
+
+def test_the_comment_on_a_pull_request_that_changes_a_rung(project):
+    """The workflow's own commands, in a repository whose second branch changes the reports of one rung of two."""
+    for rung, misread in (("net7", runs(3, 60)), ("net8", runs(3, 55))):
+        write_reports(Path("reports/rungs", rung), misread, rung)
+    commit("the ladder")
+    git("switch", "--quiet", "--create", "wider")
+    write_reports(Path("reports/rungs/net8"), runs(3, 30, 4), "net8", "wider conv")
+    write_reports(Path("reports/rungs/net9"), runs(3, 30, 4), "net9")
+    commit("net8: wider")
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "BASE": "main",
+        "RUN": "https://example.org/run/1",
+        "TOLERANCE": "0.05",
+    }
+    subprocess.run(["bash", "-e", "-c", step("metrics.yml", "Compare")], check=True, env=environment)
+    comment = Path("comment.md").read_text()
+    assert comment.startswith(
+        "**net8 of workspace is better than net8 of main**: +0.25 points [0.14, 0.36], 3 + 3 seeds"
+    )
+    assert comment.count(" seeds; ") == 1
+    assert "net7" not in comment
+    assert "New in workspace: net9." in comment
+    assert "-- conv\n+- wider conv" in comment
+    assert "(https://example.org/run/1)" in comment
+    gate = ["bash", "-e", "-c", step("metrics.yml", "Gate")]
+    assert subprocess.run(gate, env=environment, stdout=subprocess.DEVNULL).returncode == 0
+    git("switch", "--quiet", "main")
+    assert subprocess.run(gate, env=environment | {"BASE": "wider"}, stdout=subprocess.DEVNULL).returncode == 1
