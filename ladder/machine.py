@@ -22,6 +22,7 @@ KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": str(2**63 - 1),
     "MALLOC_TOP_PAD_": str(64 * 2**20),
 }
+CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # without it cuBLAS may sum in another order each time
 
 
 def configure(portable):
@@ -36,7 +37,7 @@ def configure(portable):
             f"torch was imported before {', '.join(sorted(changed))} could be set; "
             "call ladder.machine.configure first, or use a fresh process"
         )
-    for name, value in (wanted | KEEP_MEMORY).items():
+    for name, value in (wanted | KEEP_MEMORY | CUDA).items():
         if value is None:
             os.environ.pop(name, None)
         else:

@@ -124,7 +124,8 @@ def _images(comparison):
 
 def _image(image, seeds):
     before, after = (f"{misread}/{count}" for misread, count in zip(image["misread_by"], seeds, strict=True))
-    return f"#{image['index']}: a {image['label']} read as {image['read_as']}, by {before} seeds before, {after} after"
+    article = "an" if image["label"] == 8 else "a"
+    return f"#{image['index']}: {article} {image['label']} read as {image['read_as']}, by {before} seeds before, {after} after"
 
 
 def _to_settle(comparison):

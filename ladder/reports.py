@@ -76,7 +76,7 @@ def find(name):
     if name in rung_names(RUNGS):
         raise LadderError(f"rung {name} has no reports yet; run `dvc repro rungs/dvc.yaml` first")
     raise LadderError(
-        f"there is no revision, experiment or rung {name!r}{nearest(name, _known())}; is it still to be fetched?"
+        f"there is no revision, experiment or rung {name!r}; {nearest(name, _known())}; is it still to be fetched?"
     )
 
 

@@ -45,6 +45,8 @@ def run(recipe, images, labels, seed):
 
 def epochs(recipe, images, labels, seed, done=()):
     """Yield one Epoch after another, beginning behind those already `done`."""
+    if recipe.device == "cuda" and not torch.cuda.is_available():
+        raise LadderError("device is cuda, but torch finds no GPU here; set train.device to cpu, or leave it empty")
     torch.set_num_threads(1)  # another count sums in another order
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # all of it is written before it is read

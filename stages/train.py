@@ -64,7 +64,8 @@ def main():
     from ladder.tensors import read_tensors, write_tensors
 
     start = time.monotonic()
-    with process_pool(min(machine.workers(), len(seeds))) as executor:
+    side_by_side = min(machine.workers(), len(seeds)) if recipe.device == "cpu" else 1
+    with process_pool(side_by_side) as executor:
         recipe = checked(recipe, fingerprint(recipe))
         data = read_tensors(PROCESSED / "train.safetensors")
         runs = train_seeds(recipe, data["images"], data["labels"], seeds, executor, on_epoch=write_history)
@@ -74,7 +75,7 @@ def main():
     write_history({seed: [epoch.row for epoch in epochs] for seed, epochs in runs.items()})
     seconds = round(time.monotonic() - start, 1)
     write_text(REPORTS / "timing.json", json.dumps({"seconds": seconds, "seeds": len(seeds)}) + "\n")
-    print(f"train: {recipe.rung}, {len(seeds)} seeds of {recipe.epochs} epochs, {seconds:.0f} s")
+    print(f"train: {recipe.rung}, seeds: {len(seeds)}, epochs: {recipe.epochs}, {seconds:.0f} s")
 
 
 if __name__ == "__main__":

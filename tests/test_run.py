@@ -241,3 +241,9 @@ def test_synthetic_digits_are_fixed_and_of_all_classes():
 def test_learning_rate_stays_where_nothing_schedules_it():
     assert our_rates("constant", [1.0] * 5) == [0.5] * 5
     assert not math.isnan(our_rates("constant", [math.nan] * 3)[-1])
+
+
+def test_a_gpu_that_is_not_there_is_one_line(data, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(LadderError, match=r"torch finds no GPU here; set train\.device to cpu"):
+        run.run(small(device="cuda"), *data, seed=0)

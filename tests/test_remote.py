@@ -1,0 +1,63 @@
+"""Runs shared through a DVC remote: another clone trains nothing. The real stages, on two thousand digits."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from commands import REPOSITORY
+from test_pipeline import contents, make_project
+
+DVC = [sys.executable, "-m", "dvc"]
+
+
+def call(folder, *command):
+    """Run a command in `folder`; return what it printed. It must succeed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    variables = os.environ | {"PYTHONPATH": str(REPOSITORY), "PATH": path, "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def make_repository(folder, digits):
+    """Lay out a repository with this project's dvc.yaml; its few digits are there without download and preprocess."""
+    make_project(folder, digits, train={"epochs": 1})
+    content = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
+    for name in ("download", "preprocess"):
+        del content["stages"][name]
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(content))
+    for name in ("ladder", "stages"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "requirements.txt", folder)
+    (folder / ".gitignore").write_text("/.runs/\n/reports/timing.json\n__pycache__/\n")
+    call(folder, "git", "init", "-q", "-b", "main")
+    call(folder, "git", "config", "user.email", "a@example.org")
+    call(folder, "git", "config", "user.name", "A")
+    call(folder, *DVC, "init", "-q")
+    shutil.copytree(REPOSITORY / ".dvc/plots", folder / ".dvc/plots", dirs_exist_ok=True)
+
+
+def test_a_second_clone_pulls_the_run_cache_and_trains_nothing(digits, tmp_path):
+    ours, theirs, remote = tmp_path / "ours", tmp_path / "theirs", tmp_path / "remote"
+    make_repository(ours, digits)
+    call(ours, *DVC, "remote", "add", "--default", "shared", str(remote))
+    assert "Running stage 'train'" in call(ours, *DVC, "repro")
+    call(ours, "git", "add", "--all")
+    call(ours, "git", "commit", "-qm", "results")
+    call(ours, *DVC, "push", "--run-cache")
+
+    call(tmp_path, "git", "clone", "-q", str(ours), str(theirs))
+    call(theirs, *DVC, "pull", "--run-cache")
+    said = call(theirs, *DVC, "repro")
+    assert "Running stage" not in said
+    assert not (theirs / ".runs").exists()
+    assert contents(theirs / "data/models") == contents(ours / "data/models")
+    assert call(theirs, "git", "status", "--short") == ""
+
+    # the same again where the lock file is lost: the run cache itself knows the results
+    (theirs / "dvc.lock").unlink()
+    assert "Running stage 'train'" not in call(theirs, *DVC, "repro").replace("is cached", "")
+    assert not (theirs / ".runs").exists()
