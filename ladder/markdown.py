@@ -125,7 +125,8 @@ def _images(comparison):
 def _image(image, seeds):
     before, after = (f"{misread}/{count}" for misread, count in zip(image["misread_by"], seeds, strict=True))
     article = "an" if image["label"] == 8 else "a"
-    return f"#{image['index']}: {article} {image['label']} read as {image['read_as']}, by {before} seeds before, {after} after"
+    what = f"{article} {image['label']} read as {image['read_as']}"
+    return f"#{image['index']}: {what}, by {before} seeds before, {after} after"
 
 
 def _to_settle(comparison):

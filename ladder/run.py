@@ -47,15 +47,13 @@ def epochs(recipe, images, labels, seed, done=()):
     """Yield one Epoch after another, beginning behind those already `done`."""
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise LadderError("device is cuda, but torch finds no GPU here; set train.device to cpu, or leave it empty")
-    torch.set_num_threads(1)  # another count sums in another order
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # all of it is written before it is read
+    set_up_torch()
     rows = [epoch.row for epoch in done]
     held = holdout_mask(labels, recipe.holdout)
     images, labels = network.prepare(images, recipe), labels.to(recipe.device, torch.int64)
     train, holdout = (images[~held], labels[~held]), (images[held], labels[held])
     model = network.build(recipe, _folded(seed, "weights"))
-    optimizer = _optimizer(recipe, model)
+    optimizer = optimizer_of(recipe, model)
     if done:
         _restore(model, optimizer, done[-1])
     for number in range(len(rows) + 1, recipe.epochs + 1):
@@ -76,6 +74,13 @@ def epochs(recipe, images, labels, seed, done=()):
             }
         )
         yield Epoch(rows[-1], _copied(model.state_dict()), _copied(_optimizer_state(model, optimizer)))
+
+
+def set_up_torch():
+    """Make this process compute as every run does: on one thread, by deterministic algorithms."""
+    torch.set_num_threads(1)  # another count sums in another order
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # all of it is written before it is read
 
 
 def holdout_mask(labels, size):
@@ -119,21 +124,37 @@ def loss_of(recipe, outputs, labels, reduction="mean"):
     return F.l1_loss(outputs, F.one_hot(labels, CLASSES).to(outputs.dtype), reduction=reduction)
 
 
+def optimizer_of(recipe, model):
+    """Return the recipe's optimizer. Fused: one pass, and no square root from MKL, whose bits differ by processor."""
+    if isinstance(recipe.optimizer, cards.Sgd):
+        momentum = recipe.optimizer.momentum
+        return torch.optim.SGD(model.parameters(), recipe.learning_rate, momentum=momentum, fused=True)
+    return torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=True)
+
+
+def train_batch(recipe, model, optimizer, images, labels, generator):
+    """Take one optimizer step on prepared uint8 images [B, 1, S, S] and labels int64 [B].
+
+    Return tensors: (mean loss, number of images it got right), both before the step.
+    """
+    x = network.normalise(augment(images, recipe.augment, generator), recipe)
+    draw_dropout(model, len(images), generator)
+    optimizer.zero_grad()
+    outputs = model(x)
+    loss = loss_of(recipe, outputs, labels)
+    loss.backward()
+    optimizer.step()
+    return loss.detach(), (outputs.detach().argmax(1) == labels).sum()
+
+
 def _train(recipe, model, optimizer, images, labels, generator, number):
     """Train one epoch. Return (mean loss, accuracy in percent), both running."""
     order = torch.randperm(len(images), generator=generator, device=images.device)
     losses, correct = [], torch.zeros((), dtype=torch.int64, device=images.device)
     for batch in order.split(recipe.batch_size):
-        x = network.normalise(augment(images[batch], recipe.augment, generator), recipe)
-        y = labels[batch]
-        draw_dropout(model, len(batch), generator)
-        optimizer.zero_grad()
-        outputs = model(x)
-        loss = loss_of(recipe, outputs, y)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.detach() * len(batch))
-        correct += (outputs.detach().argmax(1) == y).sum()
+        loss, right = train_batch(recipe, model, optimizer, images[batch], labels[batch], generator)
+        losses.append(loss * len(batch))
+        correct += right
     losses = torch.stack(losses)
     if not losses.isfinite().all():
         batch = int((~losses.isfinite()).nonzero()[0]) + 1
@@ -149,14 +170,6 @@ def _evaluate(recipe, model, images, labels):
     outputs = network.outputs(model, images, recipe)
     loss = loss_of(recipe, outputs, labels).item()
     return loss, 100 * (outputs.argmax(1) == labels).sum().item() / len(labels)
-
-
-def _optimizer(recipe, model):
-    """Return the recipe's optimizer. Fused: one pass, and no square root from MKL, whose bits differ by processor."""
-    if isinstance(recipe.optimizer, cards.Sgd):
-        momentum = recipe.optimizer.momentum
-        return torch.optim.SGD(model.parameters(), recipe.learning_rate, momentum=momentum, fused=True)
-    return torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=True)
 
 
 def _optimizer_state(model, optimizer):
