@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
 
 from tqdm import tqdm
@@ -38,16 +39,25 @@ def train_seeds(recipe, images, labels, seeds, executor, root=store.RUNS, on_epo
     return {seed: store.load(folder, recipe.epochs) for seed, folder in folders.items()}
 
 
+@contextmanager
 def process_pool(workers):
-    """Return an executor with `workers` fresh processes of one thread each, which die with this one.
+    """Yield an executor with `workers` fresh processes of one thread each, which die with this one.
 
-    They start at once, and import torch while their parent is busy with something else.
+    They start at once, and import torch while their parent is busy with something else. An exception ends them
+    at once: their finished epochs are in the store.
     """
     context = multiprocessing.get_context("spawn")  # a fork would copy this process's threads' locks
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     for _ in range(workers):
         executor.submit(_import_torch)
-    return executor
+    try:
+        yield executor
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.kill()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _import_torch():

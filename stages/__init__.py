@@ -1,13 +1,12 @@
 """One script a stage, run as `python -m stages.<name>`: parameters and files in, files out."""
 
-import os
 import sys
 
 from ladder.errors import LadderError
 
 
 def run_stage(name, main):
-    """Call a script's `main`. A fault its user can mend ends it with one line and exit code 1."""
+    """Call a script's `main`. A fault its user can mend ends it with one line and exit code 1, Ctrl-C with 130."""
     try:
         main()
     except LadderError as error:
@@ -16,5 +15,4 @@ def run_stage(name, main):
         sys.exit(f"{name}: {error.filename or 'a file'}: {error.strerror or error}")
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted; finished epochs are kept, so start again to continue", file=sys.stderr)
-        sys.stdout.flush()
-        os._exit(130)  # at once: worker processes end with this one
+        sys.exit(130)

@@ -259,7 +259,9 @@ def assert_nothing_is_left(group):
 
 def worker_of(process):
     """Return the id of one training process below `process`."""
-    children = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True)
+    children = subprocess.run(
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True
+    )
     return next(int(line.split()[0]) for line in children.stdout.splitlines() if "spawn_main" in line)
 
 
