@@ -20,7 +20,6 @@ PORTABLE = {
 KEEP_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**63 - 1),
-    "MALLOC_TOP_PAD_": str(64 * 2**20),
 }
 CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # without it cuBLAS may sum in another order each time
 

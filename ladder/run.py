@@ -51,7 +51,7 @@ def epochs(recipe, images, labels, seed, done=()):
     rows = [epoch.row for epoch in done]
     held = holdout_mask(labels, recipe.holdout)
     images, labels = network.prepare(images, recipe), labels.to(recipe.device, torch.int64)
-    train, holdout = (images[~held], labels[~held]), (images[held], labels[held])
+    members, holdout = (~held).nonzero().flatten().to(recipe.device), (images[held], labels[held])
     model = network.build(recipe, _folded(seed, "weights"))
     optimizer = optimizer_of(recipe, model)
     if done:
@@ -61,7 +61,7 @@ def epochs(recipe, images, labels, seed, done=()):
         for group in optimizer.param_groups:
             group["lr"] = rate
         generator = torch.Generator(recipe.device).manual_seed(_folded(seed, number))
-        loss, accuracy = _train(recipe, model, optimizer, *train, generator, number)
+        loss, accuracy = _train(recipe, model, optimizer, images, labels, members, generator, number)
         held_loss, held_accuracy = _evaluate(recipe, model, *holdout) if recipe.holdout else (None, None)
         rows.append(
             {
@@ -147,9 +147,9 @@ def train_batch(recipe, model, optimizer, images, labels, generator):
     return loss.detach(), (outputs.detach().argmax(1) == labels).sum()
 
 
-def _train(recipe, model, optimizer, images, labels, generator, number):
-    """Train one epoch. Return (mean loss, accuracy in percent), both running."""
-    order = torch.randperm(len(images), generator=generator, device=images.device)
+def _train(recipe, model, optimizer, images, labels, members, generator, number):
+    """Train one epoch on the images whose indices are `members`. Return (mean loss, accuracy in percent), running."""
+    order = members[torch.randperm(len(members), generator=generator, device=images.device)]
     losses, correct = [], torch.zeros((), dtype=torch.int64, device=images.device)
     for batch in order.split(recipe.batch_size):
         loss, right = train_batch(recipe, model, optimizer, images[batch], labels[batch], generator)
@@ -162,7 +162,7 @@ def _train(recipe, model, optimizer, images, labels, generator, number):
             f"epoch {number}, batch {batch}: the loss is {losses[batch - 1].item()}; "
             "nothing of this epoch is kept; try a smaller learning_rate"
         )
-    return losses.to(torch.float64).sum().item() / len(images), 100 * correct.item() / len(images)
+    return losses.to(torch.float64).sum().item() / len(order), 100 * correct.item() / len(order)
 
 
 def _evaluate(recipe, model, images, labels):

@@ -61,3 +61,30 @@ def test_a_second_clone_pulls_the_run_cache_and_trains_nothing(digits, tmp_path)
     (theirs / "dvc.lock").unlink()
     assert "Running stage 'train'" not in call(theirs, *DVC, "repro").replace("is cached", "")
     assert not (theirs / ".runs").exists()
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_code_is_trained_again_only_where_the_bits_change(digits, tmp_path):
+    make_repository(tmp_path, digits)
+    call(tmp_path, *DVC, "repro")
+
+    edit(tmp_path / "ladder/run.py", "held_loss, held_accuracy", "loss_on_held, accuracy_on_held")
+    edit(tmp_path / "ladder/run.py", '"holdout_loss": held_loss', '"holdout_loss": loss_on_held')
+    edit(tmp_path / "ladder/run.py", '"holdout_accuracy": held_accuracy', '"holdout_accuracy": accuracy_on_held')
+    edit(tmp_path / "ladder/layers.py", "def _across(", "def _spread(")  # renamed ...
+    text = (tmp_path / "ladder/layers.py").read_text().replace("_across(", "_spread(")
+    start, end = text.index("def _spread("), text.index("def _by_channel(")
+    (tmp_path / "ladder/layers.py").write_text(text[:start] + text[end:] + "\n\n" + text[start:end])  # ... and moved
+    edit(tmp_path / "ladder/pictures.py", '"savefig.dpi": 110', '"savefig.dpi": 100')
+    said = call(tmp_path, *DVC, "repro")
+    assert "Running stage 'plan'" in said
+    assert "Running stage 'evaluate'" in said
+    assert "Running stage 'train'" not in said
+
+    edit(tmp_path / "ladder/layers.py", "1 / (1 - self.p)", "1 / (1 - 1.01 * self.p)")
+    assert "Running stage 'train'" in call(tmp_path, *DVC, "repro")
