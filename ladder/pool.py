@@ -52,9 +52,11 @@ def process_pool(workers):
         executor.submit(_import_torch)
     try:
         yield executor
-    except BaseException:
+    except BaseException as error:
         for process in multiprocessing.active_children():
             process.kill()
+        if isinstance(error, BrokenProcessPool):
+            raise LadderError("a worker process was killed from outside (too little memory?); start again") from None
         raise
     finally:
         executor.shutdown(cancel_futures=True)
