@@ -4,7 +4,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help repro restore test lint lock
+.PHONY: help repro restore test lint bench lock
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -22,6 +22,10 @@ test: lint  ## lint, then all tests
 lint: .venv/installed  ## check style
 	ruff check .
 	ruff format --check .
+
+bench: .venv/installed  ## time the run beside the sources' own loop
+	dvc repro preprocess
+	python -m benchmarks.throughput
 
 lock: .venv/installed  ## pin every dependency anew, with hashes, from pyproject.toml
 	uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --upgrade \

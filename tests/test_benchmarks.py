@@ -1,0 +1,93 @@
+"""The benchmarks: they run, they say the same twice, and they time what they say they time."""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from commands import REPOSITORY
+
+from benchmarks import bits, notebook, throughput, timer
+from benchmarks.gradients import errors
+from ladder import cards, machine, network
+from ladder.fingerprint import synthetic_digits
+from ladder.tensors import write_tensors
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Stand in a folder with the rungs and a few synthetic digits as training data."""
+    images, labels = synthetic_digits(2000)
+    write_tensors(tmp_path / throughput.DATA, {"images": images, "labels": labels})
+    shutil.copytree(REPOSITORY / "rungs", tmp_path / "rungs")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_two_processes_print_the_same_bits():
+    command = [sys.executable, "-m", "benchmarks.bits", "--quick"]
+    pair = [subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    first, second = (process.communicate()[0] for process in pair)
+    assert first == second
+    about, *lines = first.splitlines()
+    assert f"torch {torch.__version__}" in about
+    assert all(re.fullmatch(r".+ [0-9a-f]{16}", line) for line in lines)
+    names = [line.rsplit(" ", 1)[0] for line in lines]
+    assert len(set(names)) == len(names)
+    assert {"random permutation", "conv out=16 kernel=3 on 10x14x14: backward", "run of 2 epochs, net9"} <= set(names)
+
+
+def test_a_hash_tells_the_last_bit():
+    one = torch.ones(3)
+    other = torch.tensor([1, 1, 1 + 2**-23])
+    assert bits.hashed([one]) == bits.hashed([one.clone()])
+    assert bits.hashed([one]) != bits.hashed([other])
+
+
+def test_the_comparison_prints_how_many_times_as_fast_the_run_is(project, monkeypatch):
+    """In this one process: it stands for the fresh ones, whose instruction sets it cannot have."""
+    monkeypatch.setattr(throughput, "side_by_side", lambda function, processes: [function() for _ in range(processes)])
+    monkeypatch.setattr(throughput, "stock_environment", lambda: None)
+    monkeypatch.setattr(machine, "configure", lambda portable: None)
+    monkeypatch.setenv("DIGIT_LADDER_WORKERS", "2")
+    lines = list(throughput.compare(["net9"], 0.05))
+    figures = next([float(x) for x in line.split()[1:]] for line in lines if line.startswith("net9 "))
+    assert min(figures) > 0
+    assert figures[4:] == pytest.approx([min(figures[:2]) / of for of in figures[2:4]], rel=0.05, abs=0.1)
+    assert any("convolution, backward" in line for line in lines)
+
+
+def test_an_epoch_is_scaled_from_the_median_batch():
+    assert throughput.epoch([0.1, 0.2, 9.0], batch_size=60) == pytest.approx(0.2 * 1000)
+
+
+def test_a_clock_leaves_the_first_batches_out(monkeypatch):
+    now = iter(range(100))
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(now)))
+    clock = throughput.Clock(seconds=3)
+    assert [clock.lap() for _ in range(throughput.WARM_UP + 3)] == [False] * (throughput.WARM_UP + 2) + [True]
+    assert clock.laps == [1, 1, 1]
+
+
+def test_the_timer_sums_operations_of_forward_and_backward_apart():
+    layer = torch.nn.Conv2d(1, 4, 3)
+    found = timer.OperationTimer()
+    for _ in range(2):
+        found.step(lambda: layer(torch.ones(1, 1, 8, 8)).sum().backward())
+    seconds = found.seconds()
+    assert {"convolution, forward", "convolution, backward"} <= set(seconds)
+    assert all(len(of_steps) == 2 for of_steps in seconds.values())
+
+
+@pytest.mark.parametrize("rung", throughput.RUNGS)
+def test_the_notebooks_network_is_the_rungs(rung):
+    recipe = cards.resolve(rung)
+    ours, theirs = (model.state_dict().values() for model in (network.build(recipe, 0), notebook.network_of(recipe)))
+    assert [tensor.shape for tensor in ours] == [tensor.shape for tensor in theirs]
+
+
+def test_the_runs_layers_are_as_exact_as_torchs():
+    found = errors(*synthetic_digits(128))
+    assert found["the run's layers"] < 2 * found["torch's layers, contiguous"]
