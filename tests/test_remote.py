@@ -24,7 +24,7 @@ def call(folder, *command):
 
 def make_repository(folder, digits):
     """Lay out a repository with this project's dvc.yaml; its few digits are there without download and preprocess."""
-    make_project(folder, digits, train={"epochs": 1})
+    make_project(folder, digits, seeds=1, train={"epochs": 1})
     content = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
     for name in ("download", "preprocess"):
         del content["stages"][name]
@@ -56,11 +56,6 @@ def test_a_second_clone_pulls_the_run_cache_and_trains_nothing(digits, tmp_path)
     assert not (theirs / ".runs").exists()
     assert contents(theirs / "data/models") == contents(ours / "data/models")
     assert call(theirs, "git", "status", "--short") == ""
-
-    # the same again where the lock file is lost: the run cache itself knows the results
-    (theirs / "dvc.lock").unlink()
-    assert "Running stage 'train'" not in call(theirs, *DVC, "repro").replace("is cached", "")
-    assert not (theirs / ".runs").exists()
 
 
 def edit(path, old, new):
