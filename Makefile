@@ -1,4 +1,4 @@
-# Each target works as the first command after `git clone`, and does nothing twice.
+# Each target works as the first command after `git clone`; what is there already is not made again.
 SHELL := /bin/bash
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -25,7 +25,7 @@ lint: .venv/installed  ## check style
 
 bench: .venv/installed  ## time the run beside the sources' own loop
 	dvc repro preprocess
-	python -m benchmarks.throughput
+	python -m benchmarks.throughput | tee benchmarks/throughput.txt
 
 lock: .venv/installed  ## pin every dependency anew, with hashes, from pyproject.toml
 	uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --upgrade \

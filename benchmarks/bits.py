@@ -206,10 +206,12 @@ def sums(recipes):
 
 
 def short_run(rung):
-    """Return the fingerprint of a rung's first epochs."""
-    from ladder.fingerprint import fingerprint
+    """Return the hash of a rung's first epochs in a miniature run: of its bits alone, not of torch's version."""
+    from ladder.fingerprint import hash_miniature_run
 
-    return fingerprint(cards.resolve(rung).model_copy(update={"epochs": SHORT}))
+    digest = hashlib.sha256()
+    hash_miniature_run(cards.resolve(rung).model_copy(update={"epochs": SHORT}), digest)
+    return digest.hexdigest()
 
 
 def main():

@@ -25,6 +25,8 @@ from ladder.files import read_yaml
 RUNGS = Path("rungs")
 
 Count = Annotated[int, Field(ge=1)]
+Epochs = Annotated[int, Field(ge=1, le=1000)]
+BatchSize = Annotated[int, Field(ge=2, le=10000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -214,8 +216,8 @@ class Recipe(Strict):
     rung: str = ""
     input: Input = Input()
     network: list[Layer] = Field(min_length=1)
-    epochs: Count
-    batch_size: Annotated[int, Field(ge=2)]
+    epochs: Epochs
+    batch_size: BatchSize
     loss: Literal["nll", "cross_entropy", "l1"]
     optimizer: _one_of(Sgd, Adam)
     learning_rate: Positive
@@ -231,13 +233,16 @@ class Recipe(Strict):
         ending = {"nll": "log_softmax", "l1": "softmax"}.get(self.loss)
         if ending and self.network[-1].name != ending:
             raise ValueError(f"loss {self.loss} needs a network that ends in {ending}, not in {self.network[-1].name}")
+        crops = [step.size for step in self.augment if isinstance(step, CenterCrop)]
+        if crops and max(crops) > self.input.size:
+            raise ValueError(f"center_crop size {max(crops)} is larger than the image, {self.input.size}")
         if isinstance(self.schedule, Plateau) and not self.holdout:
             raise ValueError("schedule plateau watches held-out training images, but holdout is 0")
         return self
 
 
 class Source(Strict):
-    project: Literal["000", "001", "002", "003", "004"]
+    project: str
     name: str
 
 
@@ -267,8 +272,8 @@ class Card(Strict):
 class TrainOverrides(Strict):
     """`train` in params.yaml: null keeps the rung's own value."""
 
-    epochs: Count | None = None
-    batch_size: Annotated[int, Field(ge=2)] | None = None
+    epochs: Epochs | None = None
+    batch_size: BatchSize | None = None
     learning_rate: Positive | None = None
     holdout: Annotated[int, Field(ge=0, le=30000, multiple_of=10)] | None = None
     portable: bool | None = None
@@ -324,8 +329,9 @@ def resolve(rung, overrides=None, rungs=RUNGS):
             if key in ("rung", "input", "network", "fingerprint", "portable", "device"):
                 raise LadderError(f"{rungs}/{name}.yaml: recipe: {key!r} is no key of a card's recipe")
         merged |= card.recipe
-    merged |= (overrides or TrainOverrides()).model_dump(exclude_none=True)
-    return _validate(Recipe, merged, Path(rungs) / f"{rung}.yaml")
+        recipe = _validate(Recipe, merged, Path(rungs) / f"{name}.yaml")  # so that a fault is told of its own file
+    changed = overrides.model_dump(exclude_none=True) if overrides else {}
+    return _validate(Recipe, merged | changed, f"params.yaml: train, for rung {rung}") if changed else recipe
 
 
 def lineage(rung, rungs=RUNGS):

@@ -62,7 +62,7 @@ def read_yaml(path):
         return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise LadderError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError: not UTF-8, or a date that is none
         raise LadderError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
@@ -73,6 +73,14 @@ def dump_yaml(content):
 
 class _Loader(yaml.SafeLoader):
     """PyYAML reads YAML 1.1, where 1e-2 is text; DVC reads YAML 1.2, where it is a number."""
+
+    def construct_mapping(self, node, deep=False):
+        """Refuse a key given twice, of which YAML would silently keep the second."""
+        keys = [key.value for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(

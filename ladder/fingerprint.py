@@ -14,19 +14,24 @@ DIGITS = 10
 
 
 def fingerprint(recipe):
-    """Return 64 hexadecimal digits for a Recipe: all its epochs, on two batches of synthetic digits each.
+    """Return 64 hexadecimal digits for a Recipe on this machine."""
+    # a new torch is reason enough to look again, even where two batches do not show it
+    digest = hashlib.sha256(f"torch {torch.__version__.partition('+')[0]}, portable {recipe.portable}".encode())
+    hash_miniature_run(recipe, digest)
+    return digest.hexdigest()
+
+
+def hash_miniature_run(recipe, digest):
+    """Update a hashlib digest with all Epochs of a Recipe on two batches of synthetic digits.
 
     The second batch is a smaller one, as a real epoch's last. A holdout is as small as its classes allow.
     """
     holdout = 10 * DIGITS if recipe.holdout else 0
-    images, labels = synthetic_digits(recipe.batch_size + recipe.batch_size * 3 // 4 + holdout)
-    # a new torch is reason enough to look again, even where two batches do not show it
-    digest = hashlib.sha256(f"torch {torch.__version__.partition('+')[0]}, portable {recipe.portable}".encode())
+    images, labels = synthetic_digits(max(recipe.batch_size + recipe.batch_size * 3 // 4, DIGITS) + holdout)
     for epoch in run(recipe.model_copy(update={"holdout": holdout}), images, labels, seed=0):
         digest.update(repr(sorted(epoch.row.items())).encode())
         for name, tensor in sorted(epoch.weights.items()):
             digest.update(name.encode() + tensor.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def synthetic_digits(count):

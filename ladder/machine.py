@@ -43,6 +43,11 @@ def configure(portable):
             os.environ[name] = value
 
 
+def side_by_side(recipe, runs):
+    """Return how many processes share `runs` runs of a Recipe: no more than workers, and one on a GPU."""
+    return min(workers(), runs) if recipe.device == "cpu" else 1
+
+
 def workers():
     """Return how many runs to train side by side: DIGIT_LADDER_WORKERS, or one a core."""
     text = os.environ.get("DIGIT_LADDER_WORKERS", "")

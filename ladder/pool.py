@@ -36,7 +36,11 @@ def train_seeds(recipe, images, labels, seeds, executor, root=store.RUNS, on_epo
                 progress.show(rows)
                 on_epoch(rows)
             _raise_first(finished, futures, recipe, rows)
-    return {seed: store.load(folder, recipe.epochs) for seed, folder in folders.items()}
+    runs = {seed: store.load(folder, recipe.epochs) for seed, folder in folders.items()}
+    for seed, epochs in runs.items():
+        if len(epochs) != recipe.epochs:
+            raise LadderError(f"rung {recipe.rung}, seed {seed}: {folders[seed]} lost epochs meanwhile; start again")
+    return runs
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def find(name):
     if commit:
         return Tree(name, _committed(commit))
     if name in rung_names(RUNGS):
-        raise LadderError(f"rung {name} has no reports yet; run `dvc repro rungs/dvc.yaml` first")
+        raise LadderError(f"rung {name} has no reports yet; they go to {FOLDER}/rungs/{name}/")
     raise LadderError(
         f"there is no revision, experiment or rung {name!r}; {nearest(name, _known())}; is it still to be fetched?"
     )

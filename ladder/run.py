@@ -188,7 +188,9 @@ def _restore(model, optimizer, epoch):
     for name, parameter in model.named_parameters():
         prefix = f"{name}."
         optimizer.state[parameter] = {
-            key.removeprefix(prefix): torch.empty_like(parameter).copy_(value) if value.ndim else value.clone()
+            key.removeprefix(prefix): (
+                torch.empty_like(parameter).copy_(value) if value.ndim else value.to(parameter.device, copy=True)
+            )
             for key, value in epoch.optimizer.items()
             if key.startswith(prefix)
         }

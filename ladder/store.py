@@ -41,6 +41,7 @@ def train(recipe, images, labels, seed, root=RUNS):
     """
     folder = Path(root) / digest(recipe, images, labels, seed)
     with _locked(folder):
+        os.utime(folder)  # used now: see `prune`
         for leftover in folder.glob(".*.tmp"):  # of a process that was killed while writing
             leftover.unlink()
         done = load(folder, recipe.epochs)
@@ -74,13 +75,18 @@ def rows(folder):
 
 
 def prune(days, root=RUNS):
-    """Remove the runs not used for `days` days. Return how many runs and bytes that were."""
+    """Remove the runs not used for `days` days, but none in training. Return how many runs and bytes that were."""
     removed, size = 0, 0
     for folder in sorted(Path(root).glob("*/")):
-        if time.time() - folder.stat().st_mtime >= days * 86400:
-            size += sum(path.stat().st_size for path in folder.iterdir())
-            shutil.rmtree(folder)
-            removed += 1
+        if time.time() - folder.stat().st_mtime < days * 86400:
+            continue
+        try:
+            with _locked(folder, fcntl.LOCK_NB):
+                size += sum(path.stat().st_size for path in folder.iterdir())
+                shutil.rmtree(folder)
+                removed += 1
+        except BlockingIOError:
+            continue
     return removed, size
 
 
@@ -123,12 +129,14 @@ def _path(folder, number):
 
 
 @contextmanager
-def _locked(folder):
-    """Hold the run's lock; the system lets go of it when the process ends, however it ends."""
+def _locked(folder, how=0):
+    """Hold the run's lock; the system lets go of it when the process ends, however it ends.
+
+    how: 0 to wait for it, LOCK_NB to raise BlockingIOError where another process holds it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    os.utime(folder)  # used now: see `prune`
     with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX | how)
         yield
 
 

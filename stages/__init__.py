@@ -14,5 +14,5 @@ def run_stage(name, main):
     except OSError as error:
         sys.exit(f"{name}: {error.filename or 'a file'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        print(f"\n{name}: interrupted; finished epochs are kept, so start again to continue", file=sys.stderr)
+        print(f"\n{name}: interrupted; what is finished is kept, so start again to continue", file=sys.stderr)
         sys.exit(130)

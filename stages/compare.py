@@ -2,7 +2,7 @@
 
     python -m stages.compare                     # HEAD against the workspace
     python -m stages.compare main                # main against the workspace: what a pull request shows
-    python -m stages.compare net7 net8           # two rungs of the ladder
+    python -m stages.compare net7 net8           # two rungs that have reports in reports/rungs/
     python -m stages.compare main lucky-dog --fail-if worse --tolerance 0.05
 
 A name is a Git revision, a DVC experiment, a rung with reports in the workspace, or `workspace`. Reads reports/ and
@@ -89,6 +89,6 @@ if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough, such as `head`, is no fault
     try:
         sys.exit(main())
-    except LadderError as error:
+    except (LadderError, OSError) as error:
         print(f"compare: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,4 +1,4 @@
-"""Measure the trained models on the test images: the only stage that opens them.
+"""Measure the trained models on the test images: the only stage that looks at what models do on them.
 
 Reads: reports/recipe.yaml, reports/history.csv, data/models/, data/processed/. Parameter: evaluate.target.
 Writes: reports/metrics.json (means over the seeds, accuracies in percent), reports/curves.csv (seed, epoch,
@@ -106,7 +106,7 @@ def main():
     from ladder.tensors import read_tensors
 
     seeds = range(params.seeds)
-    with process_pool(min(machine.workers(), params.seeds)) as executor:
+    with process_pool(machine.side_by_side(recipe, params.seeds)) as executor:
         measured = dict(zip(seeds, executor.map(measure_seed, repeat(recipe), seeds), strict=True))
     test = read_tensors(PROCESSED / "test.safetensors")
     images, labels = test["images"].numpy(), test["labels"].numpy()
@@ -123,14 +123,14 @@ def main():
     write_bytes(REPORTS / "curves.png", pictures.curves(history, curves, params.evaluate.target, title))
     write_bytes(REPORTS / "confusion.png", pictures.confusion(confusion, title))
     write_bytes(REPORTS / "errors.png", pictures.errors(errors, images, params.seeds, title))
-    print(f"evaluate: {title}: {_said(found)}")
+    print(f"evaluate: {title}: {_said(found, len(labels))}")
 
 
-def _said(found):
+def _said(found, images):
     interval = (
         f" [{found['accuracy_low']:.2f}, {found['accuracy_high']:.2f}]" if found["accuracy_sd"] is not None else ""
     )
-    return f"test accuracy {found['accuracy']:.2f} %{interval}, {found['errors']:g} of 10,000 images misread"
+    return f"test accuracy {found['accuracy']:.2f} %{interval}, {found['errors']:g} of {images:,} images misread"
 
 
 if __name__ == "__main__":

@@ -35,16 +35,16 @@ def model_report(rung, recipe):
     lines += ["", "## Recipe", "", "| key | value |", "|---|---|"]
     content = cards.recipe_content(recipe)
     lines += [f"| {key} | {_value(content[key])} |" for key in content if key not in ("rung", "network", "fingerprint")]
-    lines += ["", *changes(rung, recipe)]
+    lines += ["", *changes(rung)]
     return "\n".join(lines) + "\n"
 
 
-def changes(rung, recipe):
-    """Return lines that say what a rung's recipe changed from its parent's."""
+def changes(rung):
+    """Return lines that say what a rung's own recipe, without overrides, changed from its parent's."""
     parent = cards.read_card(rung).extends
     if parent is None:
         return ["## Changed from its parent", "", "It has none: the first rung of its source."]
-    old = cards.resolve(parent)
+    old, recipe = cards.resolve(parent), cards.resolve(rung)
     before, after = cards.recipe_content(old), cards.recipe_content(recipe)
     lines = [f"## Changed from {parent}", ""]
     if before["network"] != after["network"]:

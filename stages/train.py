@@ -27,7 +27,8 @@ def checked(recipe, found):
     if found != recipe.fingerprint:
         print(
             "train: this machine computes other bits than those planned (another processor, library or code), so the "
-            "results will differ in their last digits; `dvc repro --single-item --force plan` plans with these bits",
+            "results will differ in their last digits: do not push them, or plan with these bits first, by "
+            "`dvc repro --single-item --force plan`",
             flush=True,
         )
     return recipe.model_copy(update={"fingerprint": found})
@@ -64,8 +65,7 @@ def main():
     from ladder.tensors import read_tensors, write_tensors
 
     start = time.monotonic()
-    side_by_side = min(machine.workers(), len(seeds)) if recipe.device == "cpu" else 1
-    with process_pool(side_by_side) as executor:
+    with process_pool(machine.side_by_side(recipe, len(seeds))) as executor:
         recipe = checked(recipe, fingerprint(recipe))
         data = read_tensors(PROCESSED / "train.safetensors")
         runs = train_seeds(recipe, data["images"], data["labels"], seeds, executor, on_epoch=write_history)

@@ -36,6 +36,10 @@ def test_two_processes_print_the_same_bits():
     assert all(re.fullmatch(r".+ [0-9a-f]{16}", line) for line in lines)
     names = [line.rsplit(" ", 1)[0] for line in lines]
     assert len(set(names)) == len(names)
+    committed = (REPOSITORY / "benchmarks/bits.txt").read_text().splitlines()
+    assert [line for line in lines if line.startswith("run of")] == [
+        x for x in committed if x.startswith("run of 2 epochs, net9 ")
+    ]
     assert {"random permutation", "conv out=16 kernel=3 on 10x14x14: backward", "run of 2 epochs, net9"} <= set(names)
 
 

@@ -107,6 +107,12 @@ BAD_CARDS = {
     "title: x\ntarget: y\nextends: net7\nrecipe: {schedule: {plateau: {factor: 0.1, patience: 1}}}": (
         "schedule plateau watches held-out training images, but holdout is 0"
     ),
+    "title: x\ntarget: y\nextends: net7\nrecipe: {augment: [{center_crop: {size: 29, p: 0.1}}]}": (
+        "center_crop size 29 is larger than the image, 28"
+    ),
+    "title: x\ntarget: y\nrecipe: {}\nrecipe: {}": "the key 'recipe' is there twice",
+    "title: 2020-13-45": "not valid YAML: month must be in 1..12",
+    "title: x\ntarget: y\nextends: net7\nrecipe: {batch_size: 100000000}": "less than or equal to 10000",
     "title: x\ntarget: y\nextends: net7\nrecipe: {loss: l1}": "loss l1 needs a network that ends in softmax",
     "title: x\ntarget: y\nextends: net7\nnetwork: [convv, log_softmax]": (
         "network.0: unknown name 'convv'; did you mean 'conv'?"
@@ -129,6 +135,14 @@ def test_a_bad_card_is_one_line_that_names_file_key_and_mend(card, rungs):
     assert "bad.yaml" in text
     assert BAD_CARDS[card] in text
     assert "\n" not in text
+
+
+def test_a_fault_is_told_of_the_file_that_has_it(rungs):
+    (rungs / "net8.yaml").write_text("title: x\ntarget: y\nextends: net7\nrecipe: {epoch: 3}")
+    with pytest.raises(LadderError, match=r"rungs/net8\.yaml: unknown key 'epoch'"):
+        cards.resolve("net10", rungs=rungs)
+    with pytest.raises(LadderError, match=r"^params\.yaml: train, for rung net9: schedule plateau watches held-out"):
+        cards.resolve("net9", cards.TrainOverrides(holdout=0))
 
 
 BAD_NETWORKS = {

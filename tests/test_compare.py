@@ -266,7 +266,7 @@ def test_pictures_of_what_changed(project, said):
     ("given", "broken", "fault"),
     [
         (["nett7"], None, "there is no revision, experiment or rung 'nett7'; did you mean 'net7'?"),
-        (["net8"], None, "rung net8 has no reports yet; run `dvc repro rungs/dvc.yaml` first"),
+        (["net8"], None, "rung net8 has no reports yet; they go to reports/rungs/net8/"),
         (["HEAD"], ("metrics.json", None), "workspace: there is no reports/metrics.json; run `dvc repro`"),
         (["HEAD"], ("metrics.json", "{"), "workspace: reports/ is not as `evaluate` writes it"),
         (["HEAD"], ("curves.csv", "seed\n0\n"), "workspace: reports/ is not as `evaluate` writes it"),

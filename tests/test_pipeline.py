@@ -286,7 +286,7 @@ def test_ctrl_c_ends_all_workers_with_one_line(digits, tmp_path, whole_group):
     _, errors = process.communicate(timeout=30)
     assert time.monotonic() - start < 5
     assert process.returncode == 130
-    assert errors.strip() == "train: interrupted; finished epochs are kept, so start again to continue"
+    assert errors.strip() == "train: interrupted; what is finished is kept, so start again to continue"
     assert_nothing_is_left(process.pid)
 
 

@@ -224,3 +224,12 @@ def test_prune_removes_what_was_not_used_for_so_long(data, tmp_path):
     runs, size = store.prune(30, tmp_path)
     assert (runs, size > 1000) == (1, True)
     assert [path.name for path in tmp_path.iterdir()] == [store.digest(small(epochs=1), *data, 1)]
+
+
+def test_prune_leaves_alone_what_is_in_training(data, tmp_path):
+    store.train(small(epochs=1), *data, 0, tmp_path)
+    folder = tmp_path / store.digest(small(epochs=1), *data, 0)
+    with store._locked(folder):
+        assert store.prune(0, tmp_path) == (0, 0)
+    assert store.prune(0, tmp_path)[0] == 1
+    assert not folder.exists()
