@@ -250,3 +250,9 @@ def test_a_gpu_that_is_not_there_is_one_line(data, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(LadderError, match=r"torch finds no GPU here; set train\.device to cpu"):
         run.run(small(device="cuda"), *data, seed=0)
+
+
+def test_another_torch_has_another_fingerprint(monkeypatch):
+    before = fingerprint(small(epochs=1))
+    monkeypatch.setattr(torch, "__version__", "2.16.0+cpu")
+    assert fingerprint(small(epochs=1)) != before
