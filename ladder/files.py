@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
 import tempfile
@@ -48,12 +47,6 @@ def write_bytes(path, content):
 def write_text(path, content):
     """Write `content` (str) as UTF-8 with Unix line ends, all of it or none."""
     write_bytes(path, content.encode())
-
-
-def sha256(path):
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_yaml(path):

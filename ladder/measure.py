@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ladder import network
-from ladder.run import holdout_mask, loss_of
+from ladder.run import holdout_mask, loss_of, percent_right
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,6 @@ def measure(recipe, weights, train, test):
         confidences.cpu().numpy(),
         percent_right(on_train, train["labels"][seen].to(recipe.device)),
     )
-
-
-def percent_right(outputs, labels):
-    """Return the percentage of outputs [N, 10] whose largest is at the label [N]."""
-    return 100 * (outputs.argmax(1) == labels).sum().item() / len(labels)
 
 
 def probabilities(recipe, outputs):

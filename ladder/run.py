@@ -115,13 +115,18 @@ def learning_rate(recipe, number, holdout_losses):
     return rate
 
 
-def loss_of(recipe, outputs, labels, reduction="mean"):
+def loss_of(recipe, outputs, labels):
     """Return the recipe's loss of outputs [N, 10] against labels int64 [N]."""
     if recipe.loss == "nll":
-        return F.nll_loss(outputs, labels, reduction=reduction)
+        return F.nll_loss(outputs, labels)
     if recipe.loss == "cross_entropy":
-        return F.cross_entropy(outputs, labels, reduction=reduction)
-    return F.l1_loss(outputs, F.one_hot(labels, CLASSES).to(outputs.dtype), reduction=reduction)
+        return F.cross_entropy(outputs, labels)
+    return F.l1_loss(outputs, F.one_hot(labels, CLASSES).to(outputs.dtype))
+
+
+def percent_right(outputs, labels):
+    """Return the percentage of outputs [N, 10] whose largest is at the label [N]."""
+    return 100 * (outputs.argmax(1) == labels).sum().item() / len(labels)
 
 
 def optimizer_of(recipe, model):
@@ -168,8 +173,7 @@ def _train(recipe, model, optimizer, images, labels, members, generator, number)
 def _evaluate(recipe, model, images, labels):
     """Return (mean loss, accuracy in percent) in eval mode."""
     outputs = network.outputs(model, images, recipe)
-    loss = loss_of(recipe, outputs, labels).item()
-    return loss, 100 * (outputs.argmax(1) == labels).sum().item() / len(labels)
+    return loss_of(recipe, outputs, labels).item(), percent_right(outputs, labels)
 
 
 def _optimizer_state(model, optimizer):

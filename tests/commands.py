@@ -23,6 +23,20 @@ def run_module(module, folder, mount=None, **environment):
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300)
 
 
+def assert_one_clear_line(done, *parts, before=()):
+    """A finished process failed with one line of errors, which has all the `parts`, and without a traceback.
+
+    before: what it had said on standard output.
+    """
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    for part in parts:
+        assert part in done.stderr
+    for part in before:
+        assert part in done.stdout
+
+
 def namespace():
     """Return the command that gives another command mounts of its own, on this system."""
     for prefix in (["unshare", "-m"], ["unshare", "-Urm"], ["sudo", "-nE", "unshare", "-m"]):

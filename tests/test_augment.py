@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pillow import one_by_one
 from torchvision import transforms
 from torchvision.transforms import functional as F
 
@@ -24,11 +25,6 @@ def uniforms(draws):
 
 def augmented(images, steps):
     return augment(images, steps, torch.Generator().manual_seed(5))
-
-
-def one_by_one(images, transform):
-    pictures = [transform(F.to_pil_image(image), number) for number, image in enumerate(images)]
-    return torch.stack([F.pil_to_tensor(picture) for picture in pictures])
 
 
 def test_rotation_then_rotation_is_two_of_torchvisions(images):

@@ -13,7 +13,7 @@ import pytest
 import scipy.stats
 import torch
 import yaml
-from commands import REPOSITORY, run_module
+from commands import REPOSITORY, assert_one_clear_line, run_module
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -65,14 +65,6 @@ def run_stages(folder, *names, **environment):
 
 def contents(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-def assert_one_clear_line(done, *parts):
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr + done.stdout
-    assert len(done.stderr.strip().splitlines()) == 1
-    for part in parts:
-        assert part in done.stderr
 
 
 @pytest.fixture(scope="module")

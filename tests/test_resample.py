@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pillow import one_by_one
 from torchvision.transforms import functional as F
 
 from ladder import resample
@@ -11,11 +12,6 @@ from ladder import resample
 def images():
     """Noise shows every misplaced pixel; a real digit is mostly background."""
     return torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-
-
-def one_by_one(images, transform):
-    pictures = [transform(F.to_pil_image(image), number) for number, image in enumerate(images)]
-    return torch.stack([F.pil_to_tensor(picture) for picture in pictures])
 
 
 @pytest.mark.parametrize("fill", [0, 1])
