@@ -22,7 +22,7 @@ from pydantic import (
 from ladder.errors import LadderError
 from ladder.files import read_yaml
 
-RUNGS = Path("rungs")
+CARDS = Path("rungs/cards")
 
 Count = Annotated[int, Field(ge=1)]
 Epochs = Annotated[int, Field(ge=1, le=1000)]
@@ -298,51 +298,51 @@ def read_params(path="params.yaml"):
     return _validate(Params, read_yaml(path), path)
 
 
-def read_card(rung, rungs=RUNGS):
+def read_card(rung, cards=CARDS):
     """Return the Card of one rung, without its parent's part. Raises LadderError."""
-    path = Path(rungs) / f"{rung}.yaml"
-    names = rung_names(rungs)
+    path = Path(cards) / f"{rung}.yaml"
+    names = rung_names(cards)
     if rung not in names:
-        raise LadderError(f"there is no rung {rung!r} in {rungs}/; {nearest(rung, names)}")
+        raise LadderError(f"there is no rung {rung!r} in {cards}/; {nearest(rung, names)}")
     return _validate(Card, read_yaml(path), path)
 
 
-def rung_names(rungs=RUNGS):
+def rung_names(cards=CARDS):
     """Return the names of all rungs, sorted so that net2 comes before net10."""
-    names = [path.stem for path in Path(rungs).glob("*.yaml") if path.stem not in ("dvc", "params")]
+    names = [path.stem for path in Path(cards).glob("*.yaml")]
     return sorted(names, key=lambda name: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)])
 
 
-def resolve(rung, overrides=None, rungs=RUNGS):
+def resolve(rung, overrides=None, cards=CARDS):
     """Return the whole Recipe of a rung: its ancestors' keys, its own over them, then `overrides`.
 
     A key of `recipe:` or `input:` and the list `network:` replace the parent's whole. Raises LadderError.
     """
     merged = {"rung": rung}
-    for name in reversed(lineage(rung, rungs)):
-        card = read_card(name, rungs)
+    for name in reversed(lineage(rung, cards)):
+        card = read_card(name, cards)
         if card.input is not None:
             merged["input"] = merged.get("input", {}) | card.input
         if card.network is not None:
             merged["network"] = card.network
         for key in card.recipe:
             if key in ("rung", "input", "network", "fingerprint", "portable", "device"):
-                raise LadderError(f"{rungs}/{name}.yaml: recipe: {key!r} is no key of a card's recipe")
+                raise LadderError(f"{cards}/{name}.yaml: recipe: {key!r} is no key of a card's recipe")
         merged |= card.recipe
-        recipe = _validate(Recipe, merged, Path(rungs) / f"{name}.yaml")  # so that a fault is told of its own file
+        recipe = _validate(Recipe, merged, Path(cards) / f"{name}.yaml")  # so that a fault is told of its own file
     changed = overrides.model_dump(exclude_none=True) if overrides else {}
     return _validate(Recipe, merged | changed, f"params.yaml: train, for rung {rung}") if changed else recipe
 
 
-def lineage(rung, rungs=RUNGS):
+def lineage(rung, cards=CARDS):
     """Return the names [rung, its parent, its parent's parent, ...]. Raises LadderError on a circle."""
     names = [rung]
-    while parent := read_card(names[-1], rungs).extends:
+    while parent := read_card(names[-1], cards).extends:
         if parent in names:
-            raise LadderError(f"{rungs}/{names[-1]}.yaml: extends: a circle, {' -> '.join([*names, parent])}")
-        if parent not in rung_names(rungs):
+            raise LadderError(f"{cards}/{names[-1]}.yaml: extends: a circle, {' -> '.join([*names, parent])}")
+        if parent not in rung_names(cards):
             raise LadderError(
-                f"{rungs}/{names[-1]}.yaml: extends: there is no rung {parent!r}; {nearest(parent, rung_names(rungs))}"
+                f"{cards}/{names[-1]}.yaml: extends: there is no rung {parent!r}; {nearest(parent, rung_names(cards))}"
             )
         names.append(parent)
     return names

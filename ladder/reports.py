@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import yaml
 
-from ladder.cards import RUNGS, nearest, rung_names
+from ladder.cards import nearest, rung_names
 from ladder.errors import LadderError
 
 FOLDER, PARAMS, DATA = "reports", "params.yaml", "reports/data.json"
@@ -73,7 +73,7 @@ def find(name):
     commit = _commit(name) or _experiment(name)
     if commit:
         return Tree(name, _committed(commit))
-    if name in rung_names(RUNGS):
+    if name in rung_names():
         raise LadderError(f"rung {name} has no reports yet; they go to {FOLDER}/rungs/{name}/")
     raise LadderError(
         f"there is no revision, experiment or rung {name!r}; {nearest(name, _known())}; is it still to be fetched?"
@@ -182,7 +182,7 @@ def _experiment(name):
 
 def _known():
     refs = [ref for _, ref in _refs("refs/heads", "refs/tags", "refs/remotes", "refs/exps/*/*/*")]
-    return [WORKSPACE, *rung_names(RUNGS), *(ref.split("/", 2)[2] for ref in refs), *(r.split("/")[-1] for r in refs)]
+    return [WORKSPACE, *rung_names(), *(ref.split("/", 2)[2] for ref in refs), *(r.split("/")[-1] for r in refs)]
 
 
 def _refs(*patterns):

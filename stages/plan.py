@@ -1,6 +1,6 @@
 """Decide what to train, and stop before any work where that is not possible.
 
-Reads: rungs/. Parameters: all of params.yaml.
+Reads: rungs/cards/. Parameters: all of params.yaml.
 Writes: reports/recipe.yaml (the rung's card made whole, `train` of params.yaml over it, with the run's
 fingerprint), reports/model.md (the network layer by layer).
 """

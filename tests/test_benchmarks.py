@@ -22,7 +22,7 @@ def project(tmp_path, monkeypatch):
     """Stand in a folder with the rungs and a few synthetic digits as training data."""
     images, labels = synthetic_digits(2000)
     write_tensors(tmp_path / throughput.DATA, {"images": images, "labels": labels})
-    shutil.copytree(REPOSITORY / "rungs", tmp_path / "rungs")
+    shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
     monkeypatch.chdir(tmp_path)
 
 

@@ -85,7 +85,7 @@ def test_overrides_come_last_and_null_keeps_the_rungs_value():
 
 @pytest.fixture
 def rungs(tmp_path):
-    return Path(shutil.copytree("rungs", tmp_path / "rungs"))
+    return Path(shutil.copytree(cards.CARDS, tmp_path / "rungs"))
 
 
 BAD_CARDS = {
@@ -130,7 +130,7 @@ BAD_CARDS = {
 def test_a_bad_card_is_one_line_that_names_file_key_and_mend(card, rungs):
     (rungs / "bad.yaml").write_text(card)
     with pytest.raises(LadderError) as raised:
-        cards.resolve("bad", rungs=rungs)
+        cards.resolve("bad", cards=rungs)
     text = str(raised.value)
     assert "bad.yaml" in text
     assert BAD_CARDS[card] in text
@@ -140,7 +140,7 @@ def test_a_bad_card_is_one_line_that_names_file_key_and_mend(card, rungs):
 def test_a_fault_is_told_of_the_file_that_has_it(rungs):
     (rungs / "net8.yaml").write_text("title: x\ntarget: y\nextends: net7\nrecipe: {epoch: 3}")
     with pytest.raises(LadderError, match=r"rungs/net8\.yaml: unknown key 'epoch'"):
-        cards.resolve("net10", rungs=rungs)
+        cards.resolve("net10", cards=rungs)
     with pytest.raises(LadderError, match=r"^params\.yaml: train, for rung net9: schedule plateau watches held-out"):
         cards.resolve("net9", cards.TrainOverrides(holdout=0))
 
@@ -161,7 +161,7 @@ BAD_NETWORKS = {
 def test_layers_that_do_not_fit_are_named_by_rung_and_number(layers, rungs):
     (rungs / "bad.yaml").write_text(f"title: x\ntarget: y\nextends: net7\nnetwork: {layers}")
     with pytest.raises(LadderError) as raised:
-        shapes.layer_table(cards.resolve("bad", rungs=rungs))
+        shapes.layer_table(cards.resolve("bad", cards=rungs))
     assert f"rung bad: {BAD_NETWORKS[layers]}" in str(raised.value)
 
 

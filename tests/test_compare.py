@@ -68,9 +68,9 @@ def project(tmp_path, monkeypatch):
     write_reports(Path("reports"), runs(5, 60))
     Path("reports/data.json").write_text(json.dumps({"test_images": IMAGES}))
     Path("params.yaml").write_text("model: net7\nseeds: 5\n")
-    Path("rungs").mkdir()
+    Path("rungs/cards").mkdir(parents=True)
     for rung in ("net7", "net8"):
-        Path(f"rungs/{rung}.yaml").write_text(f"title: {rung}\n")
+        Path(f"rungs/cards/{rung}.yaml").write_text(f"title: {rung}\n")
     commit("net7")
     return tmp_path
 

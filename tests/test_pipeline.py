@@ -28,7 +28,7 @@ PLANNED = {}  # {parameters: recipe.yaml}
 def make_project(folder, digits, **params):
     """Lay out a folder as the pipeline's stages expect it, with a few real digits as its data."""
     images, labels = digits
-    shutil.copytree(REPOSITORY / "rungs", folder / "rungs")
+    shutil.copytree(REPOSITORY / "rungs/cards", folder / "rungs/cards")
     (folder / "data/processed").mkdir(parents=True)
     splits = {"train": slice(0, 2000), "test": slice(-TEST_IMAGES, None)}
     for name, part in splits.items():
@@ -196,7 +196,7 @@ def test_missing_data_is_one_line(digits, tmp_path):
 
 
 BAD_PARAMETERS = {
-    "model: nte9": "there is no rung 'nte9' in rungs/; did you mean 'net9'?",
+    "model: nte9": "there is no rung 'nte9' in rungs/cards/; did you mean 'net9'?",
     "seeds: 0": "seeds: 0 will not do: input should be greater than or equal to 1",
     "seeds: two": "seeds: 'two' will not do: input should be a valid integer",
     "train: {epochs: -1}": "train.epochs: -1 will not do: input should be greater than or equal to 1",
@@ -211,7 +211,7 @@ BAD_PARAMETERS = {
 
 @pytest.mark.parametrize("line", BAD_PARAMETERS)
 def test_a_bad_parameter_stops_in_plan_with_one_line(line, tmp_path):
-    shutil.copytree(REPOSITORY / "rungs", tmp_path / "rungs")
+    shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
     content = {"model": "net9", "seeds": 2, "evaluate": {"target": 99.4}} | yaml.safe_load(line)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     assert_one_clear_line(run_module("stages.plan", tmp_path), BAD_PARAMETERS[line])
