@@ -3,44 +3,78 @@
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-import time
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import wait as wait_for
 
-from tqdm import tqdm
-
-from ladder import store
+from ladder import cluster, progress, store
 from ladder.errors import LadderError
+from ladder.fingerprint import fingerprint
 
 
 def train_seeds(recipe, images, labels, seeds, executor, root=store.RUNS, on_epoch=lambda rows: None):
     """Return {seed: [Epoch, ...]} for `seeds` random seeds, trained side by side by `executor`.
 
-    on_epoch is called with {seed: rows so far} whenever an epoch is finished. The result does not depend on
-    the executor. Raises LadderError naming rung, seed and epoch where a run fails or its process dies.
+    on_epoch is called with {seed: rows so far} whenever an epoch is finished; otherwise as `train_runs`.
     """
-    folders = {seed: root / store.digest(recipe, images, labels, seed) for seed in seeds}
-    futures = {executor.submit(_train, recipe, images.numpy(), labels.numpy(), seed, root): seed for seed in seeds}
-    progress = _Bars(recipe, seeds) if sys.stderr.isatty() else _Lines(recipe, seeds)
-    with progress:
-        pending, before = set(futures), None
+    runs = [(recipe, seed) for seed in seeds]
+    history = {seed: [] for seed in seeds}
+
+    def on_rows(run, rows):
+        history[runs[run][1]] = rows
+        on_epoch(history)
+
+    train_runs(runs, images, labels, executor, root, progress.of_seeds(runs), on_rows)
+    return {seed: store.finished(recipe, images, labels, seed, root) for seed in seeds}
+
+
+def train_runs(runs, images, labels, executor, root=store.RUNS, shown=None, on_rows=lambda run, rows: None):
+    """Train every (recipe, seed) of the list `runs`, in its order, so that the store under `root` holds them all.
+
+    executor: a process pool, whose processes write to this disk, or a ladder.cluster.Cluster, which brings runs here.
+    shown: one of ladder.progress. on_rows is called with (place in `runs`, its rows so far) whenever an epoch is
+    finished. The result does not depend on the executor. Raises LadderError naming rung, seed and epoch where a run
+    fails or its process dies.
+    """
+    folders = [store.folder_of(recipe, images, labels, seed, root) for recipe, seed in runs]
+    submit = getattr(executor, "submit_run", partial(executor.submit, _train))
+    futures = {
+        submit(recipe, images.numpy(), labels.numpy(), seed, root): run for run, (recipe, seed) in enumerate(runs)
+    }
+    counts, open_runs = dict.fromkeys(range(len(runs)), 0), set(range(len(runs)))
+    with shown or progress.of_seeds(runs) as shown:
+        pending = set(futures)
         while pending:
             finished, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
-            rows = {seed: store.rows(folder) for seed, folder in folders.items()}
-            if (counts := {seed: len(of_seed) for seed, of_seed in rows.items()}) != before:
-                before = counts
-                progress.show(rows)
-                on_epoch(rows)
-            _raise_first(finished, futures, recipe, rows)
-    runs = {seed: store.load(folder, recipe.epochs) for seed, folder in folders.items()}
-    for seed, epochs in runs.items():
-        if len(epochs) != recipe.epochs:
-            raise LadderError(f"rung {recipe.rung}, seed {seed}: {folders[seed]} lost epochs meanwhile; start again")
-    return runs
+            for run in sorted(open_runs):
+                if (count := store.count(folders[run])) > counts[run]:
+                    rows = store.rows(folders[run])
+                    counts[run] = count
+                    shown.show(run, rows)
+                    on_rows(run, rows)
+            shown.step()
+            open_runs -= {futures[future] for future in finished}
+            _raise_first(finished, runs, counts)
+
+
+def computed_here(recipes, executor):
+    """Return {rung: fingerprint} as the processes of `executor` compute it; a cluster's workers check it themselves."""
+    recipes = list(recipes)
+    if isinstance(executor, cluster.Cluster):
+        return {recipe.rung: recipe.fingerprint for recipe in recipes}
+    found = executor.map(fingerprint, recipes)
+    return {recipe.rung: bits for recipe, bits in zip(recipes, found, strict=True)}
+
+
+@contextmanager
+def training_pool(workers):
+    """Yield what `train_runs` submits to: the cluster at DASK_SCHEDULER_ADDRESS, or else a pool of processes here."""
+    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    with cluster.connected(address) if address else process_pool(workers) as executor:
+        yield executor
 
 
 @contextmanager
@@ -87,65 +121,19 @@ def _end_with_parent():
     os._exit(1)
 
 
-def _raise_first(finished, futures, recipe, rows):
+def _raise_first(finished, runs, counts):
     """Raise what the first failed future holds, as a LadderError that names rung, seed and epoch."""
     for future in finished:
         error = future.exception()
         if isinstance(error, BrokenProcessPool):
-            at = [f"seed {s} in epoch {len(of) + 1}" for s, of in rows.items() if len(of) < recipe.epochs]
+            at = [
+                f"rung {recipe.rung} seed {seed} in epoch {counts[run] + 1}"
+                for run, (recipe, seed) in enumerate(runs)
+                if counts[run] < recipe.epochs
+            ]
             raise LadderError(
-                f"rung {recipe.rung}: a training process was killed from outside (too little memory?); "
-                f"unfinished: {', '.join(at)}; finished epochs are kept, so start again to continue"
+                "a training process was killed from outside (too little memory?); unfinished, among others: "
+                f"{', '.join(at[:4])}; finished epochs are kept, so start again to continue"
             )
         if error is not None:
             raise error
-
-
-class _Bars:
-    """A progress bar a seed, for a terminal."""
-
-    def __init__(self, recipe, seeds):
-        self.bars = {
-            seed: tqdm(total=recipe.epochs, desc=f"{recipe.rung} seed {seed}", unit="epoch", position=place)
-            for place, seed in enumerate(seeds)
-        }
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for bar in self.bars.values():
-            bar.close()
-
-    def show(self, rows):
-        for seed, of_seed in rows.items():
-            bar = self.bars[seed]
-            bar.update(len(of_seed) - bar.n)
-            if of_seed:
-                bar.set_postfix_str(
-                    f"loss {of_seed[-1]['train_loss']:.4f}, train {of_seed[-1]['train_accuracy']:.2f} %"
-                )
-
-
-class _Lines:
-    """One plain line an epoch, for a log."""
-
-    def __init__(self, recipe, seeds):
-        self.recipe, self.shown, self.start = recipe, dict.fromkeys(seeds, 0), time.monotonic()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def show(self, rows):
-        for seed, of_seed in rows.items():
-            for row in of_seed[self.shown[seed] :]:
-                print(
-                    f"{self.recipe.rung} seed {seed} epoch {row['epoch']:2d}/{self.recipe.epochs}: "
-                    f"loss {row['train_loss']:.4f}, train {row['train_accuracy']:.2f} %, "
-                    f"{time.monotonic() - self.start:.0f} s",
-                    flush=True,
-                )
-            self.shown[seed] = len(of_seed)

@@ -19,6 +19,7 @@ import safetensors
 from ladder import run
 from ladder.cards import recipe_content
 from ladder.errors import LadderError
+from ladder.files import write_bytes
 from ladder.tensors import write_tensors
 
 RUNS = Path(".runs")
@@ -33,13 +34,18 @@ def digest(recipe, images, labels, seed):
     return sha.hexdigest()[:24]
 
 
+def folder_of(recipe, images, labels, seed, root=RUNS):
+    """Return the folder of a run in the store under `root`."""
+    return Path(root) / digest(recipe, images, labels, seed)
+
+
 def train(recipe, images, labels, seed, root=RUNS):
     """Return the Epochs of a run, training only those that the store under `root` lacks.
 
     Another process at the same run is waited for, then its epochs are used. Raises LadderError, naming
     rung, seed and epoch, where a loss is not finite or the memory is not enough.
     """
-    folder = Path(root) / digest(recipe, images, labels, seed)
+    folder = folder_of(recipe, images, labels, seed, root)
     with _locked(folder):
         os.utime(folder)  # used now: see `prune`
         for leftover in folder.glob(".*.tmp"):  # of a process that was killed while writing
@@ -62,6 +68,15 @@ def load(folder, limit):
     return done
 
 
+def finished(recipe, images, labels, seed, root=RUNS):
+    """Return the Epochs of a run that was trained. Raises LadderError where some are missing or damaged."""
+    folder = folder_of(recipe, images, labels, seed, root)
+    done = load(folder, recipe.epochs)
+    if len(done) != recipe.epochs:
+        raise LadderError(f"rung {recipe.rung}, seed {seed}: {folder} lost epochs meanwhile; start again")
+    return done
+
+
 def rows(folder):
     """Return the rows of metrics of a run's finished epochs, without reading their weights."""
     found = []
@@ -72,6 +87,24 @@ def rows(folder):
         except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError):
             break
     return found
+
+
+def count(folder):
+    """Return how many files of epochs a run's folder holds, without reading them."""
+    return sum(1 for _ in folder.glob("epoch-*.safetensors"))
+
+
+def carry_out(folder):
+    """Return {name: bytes} of a run's finished epochs, to be carried to another machine."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("epoch-*.safetensors"))}
+
+
+def carry_in(folder, files):
+    """Write what `carry_out` returned into a run's folder, where it is not yet there."""
+    with _locked(folder):
+        for name, content in files.items():
+            if not (folder / name).exists():
+                write_bytes(folder / name, content)
 
 
 def prune(days, root=RUNS):

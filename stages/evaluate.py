@@ -19,6 +19,13 @@ from stages import run_stage
 from stages.train import PROCESSED, REPORTS, model_path
 
 
+def results(recipe, measured, history, labels, target):
+    """Return (metrics.json as a dict, curves.csv and errors.csv as tables) for {seed: Measured}; see `metrics`."""
+    curves, errors = curves_table(measured), errors_table(measured, labels)
+    accuracies = [of_seed.train_accuracy for of_seed in measured.values()]
+    return metrics(recipe, curves, history, accuracies, errors, target), curves, errors
+
+
 def metrics(recipe, curves, history, train_accuracies, errors, target):
     """Return reports/metrics.json as a flat dict.
 
@@ -111,22 +118,26 @@ def main():
     test = read_tensors(PROCESSED / "test.safetensors")
     images, labels = test["images"].numpy(), test["labels"].numpy()
     history = pd.read_csv(REPORTS / "history.csv")
-    curves, errors = curves_table(measured), errors_table(measured, labels)
+    found, curves, errors = results(recipe, measured, history, labels, params.evaluate.target)
     confusion = confusion_table(measured, labels)
-    accuracies = [of_seed.train_accuracy for of_seed in measured.values()]
-    found = metrics(recipe, curves, history, accuracies, errors, params.evaluate.target)
 
-    write_text(REPORTS / "metrics.json", json.dumps(found, indent=2) + "\n")
-    for name, table in {"curves": curves, "errors": errors, "confusion": confusion}.items():
-        write_text(REPORTS / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_results(REPORTS, found, {"curves": curves, "errors": errors, "confusion": confusion})
     title = f"{recipe.rung}, {params.seeds} seed{'s' * (params.seeds > 1)}"
     write_bytes(REPORTS / "curves.png", pictures.curves(history, curves, params.evaluate.target, title))
     write_bytes(REPORTS / "confusion.png", pictures.confusion(confusion, title))
     write_bytes(REPORTS / "errors.png", pictures.errors(errors, images, params.seeds, title))
-    print(f"evaluate: {title}: {_said(found, len(labels))}")
+    print(f"evaluate: {title}: {said(found, len(labels))}")
 
 
-def _said(found, images):
+def write_results(folder, found, tables):
+    """Write metrics.json and the tables, {name: table}, into a folder."""
+    write_text(folder / "metrics.json", json.dumps(found, indent=2) + "\n")
+    for name, table in tables.items():
+        write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+
+
+def said(found, images):
+    """Return one line on metrics.json."""
     interval = (
         f" [{found['accuracy_low']:.2f}, {found['accuracy_high']:.2f}]" if found["accuracy_sd"] is not None else ""
     )

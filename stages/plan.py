@@ -3,13 +3,15 @@
 Reads: rungs/cards/. Parameters: all of params.yaml.
 Writes: reports/recipe.yaml (the rung's card made whole, `train` of params.yaml over it, with the run's
 fingerprint), reports/model.md (the network layer by layer).
+With a rung's name as argument, for the ladder: reads no params.yaml, writes reports/rungs/<rung>/recipe.yaml.
 """
 
+import argparse
 from pathlib import Path
 
 from ladder import cards, machine
 from ladder.files import dump_yaml, write_text
-from ladder.shapes import layer_table
+from ladder.shapes import layer_table, parameters
 from stages import run_stage
 
 REPORTS = Path("reports")
@@ -70,19 +72,29 @@ def _value(value):
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def main():
-    params = cards.read_params()
-    recipe = cards.resolve(params.model, params.train)
-    layer_table(recipe)  # stops here where the layers do not fit
+def planned(recipe):
+    """Return a Recipe with its fingerprint. Raises LadderError where its layers do not fit."""
+    layer_table(recipe)
     machine.configure(recipe.portable)
     from ladder.fingerprint import fingerprint  # imports torch, which reads what `configure` set
 
-    recipe = recipe.model_copy(update={"fingerprint": fingerprint(recipe)})
-    write_text(REPORTS / "recipe.yaml", dump_yaml(cards.recipe_content(recipe)))
-    write_text(REPORTS / "model.md", model_report(params.model, recipe))
-    print(
-        f"plan: {params.model}, {sum(row.parameters for row in layer_table(recipe)):,} parameters, see reports/model.md"
-    )
+    return recipe.model_copy(update={"fingerprint": fingerprint(recipe)})
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m stages.plan", description=__doc__.splitlines()[0])
+    parser.add_argument("rung", nargs="?", help="a rung of the ladder; without: the model of params.yaml")
+    rung = parser.parse_args().rung
+    if rung:
+        recipe = planned(cards.resolve(rung))
+        folder = REPORTS / "rungs" / rung
+    else:
+        params = cards.read_params()
+        recipe = planned(cards.resolve(params.model, params.train))
+        folder = REPORTS
+        write_text(REPORTS / "model.md", model_report(params.model, recipe))
+    write_text(folder / "recipe.yaml", dump_yaml(cards.recipe_content(recipe)))
+    print(f"plan: {recipe.rung}, {parameters(recipe):,} parameters, see {folder}/")
 
 
 if __name__ == "__main__":

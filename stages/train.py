@@ -22,20 +22,20 @@ PROCESSED = Path("data/processed")
 MODELS = Path("data/models")
 
 
-def checked(recipe, found):
-    """Return the recipe with the fingerprint found here; say so where it is not the one planned."""
+def checked(recipe, found, plan="plan"):
+    """Return the recipe with the fingerprint found here; say so where it is not the one that the stage `plan` found."""
     if found != recipe.fingerprint:
         print(
-            "train: this machine computes other bits than those planned (another processor, library or code), so the "
-            "results will differ in their last digits: do not push them, or plan with these bits first, by "
-            "`dvc repro --single-item --force plan`",
+            f"{recipe.rung}: this machine computes other bits than those planned (another processor, library or code), "
+            "so the results will differ in their last digits: do not push them, or plan with these bits first, by "
+            f"`dvc repro --single-item --force {plan}`",
             flush=True,
         )
     return recipe.model_copy(update={"fingerprint": found})
 
 
-def write_history(rows):
-    """Write reports/history.csv for {seed: rows of its epochs}."""
+def history_table(rows):
+    """Return reports/history.csv, as text, for {seed: rows of its epochs}."""
     fields = ["epoch", "learning_rate", "train_loss", "train_accuracy", "holdout_loss", "holdout_accuracy"]
     table = io.StringIO()
     writer = csv.DictWriter(table, ["seed", *fields], lineterminator="\n")
@@ -43,7 +43,12 @@ def write_history(rows):
     for seed, of_seed in rows.items():
         for row in of_seed:
             writer.writerow({"seed": seed} | {key: _rounded(row[key]) for key in fields})
-    write_text(REPORTS / "history.csv", table.getvalue())
+    return table.getvalue()
+
+
+def write_history(rows):
+    """Write reports/history.csv for {seed: rows of its epochs}."""
+    write_text(REPORTS / "history.csv", history_table(rows))
 
 
 def _rounded(value):
@@ -61,11 +66,11 @@ def main():
     machine.configure(recipe.portable)
     # torch reads what `configure` set when it is imported
     from ladder.fingerprint import fingerprint
-    from ladder.pool import process_pool, train_seeds
+    from ladder.pool import train_seeds, training_pool
     from ladder.tensors import read_tensors, write_tensors
 
     start = time.monotonic()
-    with process_pool(machine.side_by_side(recipe, len(seeds))) as executor:
+    with training_pool(machine.side_by_side(recipe, len(seeds))) as executor:
         recipe = checked(recipe, fingerprint(recipe))
         data = read_tensors(PROCESSED / "train.safetensors")
         runs = train_seeds(recipe, data["images"], data["labels"], seeds, executor, on_epoch=write_history)

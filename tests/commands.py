@@ -9,12 +9,12 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parent.parent
 
 
-def run_module(module, folder, mount=None, **environment):
-    """Run `python -m module` in `folder` with this repository's code. Return the finished process with its text.
+def run_module(module, folder, *arguments, mount=None, **environment):
+    """Run `python -m module arguments` in `folder` with this repository's code. Return the finished process.
 
     mount: (path, options): first mount an empty file system there, for this process alone.
     """
-    command = [sys.executable, "-m", module]
+    command = [sys.executable, "-m", module, *arguments]
     if mount:
         path, options = mount
         script = f"mount -t tmpfs -o {options} tmpfs {shlex.quote(str(path))} && exec {shlex.join(command)}"

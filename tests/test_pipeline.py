@@ -305,9 +305,9 @@ def test_a_worker_killed_by_the_system_is_one_line_that_names_rung_seeds_and_epo
     assert process.returncode == 1
     line = errors.strip()
     assert "\n" not in line
-    assert line.startswith(f"train: rung {RUNG}: a training process was killed from outside")
-    assert "seed 0 in epoch " in line
-    assert "seed 1 in epoch " in line
+    assert line.startswith("train: a training process was killed from outside")
+    assert f"rung {RUNG} seed 0 in epoch " in line
+    assert f"rung {RUNG} seed 1 in epoch " in line
     assert_nothing_is_left(process.pid)
 
 
