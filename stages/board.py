@@ -2,8 +2,8 @@
 
 Reads: reports/rungs/<rung>/{recipe.yaml,metrics.json,curves.csv,errors.csv} of each rung that was climbed,
 reports/data.json, rungs/cards/. Parameter: evaluate.target.
-Writes: reports/ladder.csv (a row a rung), reports/ladder.md (the same for people), reports/ladder_{steps,parameters}.png,
-and the part of README.md between the marks START and END.
+Writes: reports/ladder.csv (a row a rung), reports/ladder.md (the same for people),
+reports/ladder_{steps,parameters}.png, and the part of README.md between the marks START and END.
 """
 
 import csv
