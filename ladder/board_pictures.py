@@ -65,15 +65,8 @@ def parameters(rows, target, limit):
     with rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 6.2))
         everything, close = figure.subplots(1, 2, width_ratios=(2, 3))
-        for axis, shown, ticks in ((everything, rows, TICKS["all"]), (close, crowd, TICKS["crowd"])):
-            for row in shown:
-                _point(axis, row, *looks[row["project"]])
-            axis.axhline(target, color=TARGET, linestyle="--", linewidth=1, zorder=0)
-            axis.axvline(limit, color=TARGET, linestyle="--", linewidth=1, zorder=0)
-            axis.set_xscale("log")
-            axis.xaxis.set_minor_locator(NullLocator())
-            axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-            axis.set_xlabel("parameters (log scale)")
+        _panel(everything, rows, looks, TICKS["all"], target, limit)
+        _panel(close, crowd, looks, TICKS["crowd"], target, limit)
         everything.set(title="All rungs", ylabel="test accuracy, %")
         close.set(title="The framed part, larger", xlim=CROWD["parameters"], ylim=CROWD["accuracy"])
         corner, size = zip(*((low, high - low) for low, high in CROWD.values()), strict=True)
@@ -158,6 +151,17 @@ def _in_crowd(row):
     return all(low <= row[key] <= high for key, (low, high) in CROWD.items())
 
 
+def _panel(axis, rows, looks, ticks, target, limit):
+    for row in rows:
+        _point(axis, row, *looks[row["project"]])
+    axis.axhline(target, color=TARGET, linestyle="--", linewidth=1, zorder=0)
+    axis.axvline(limit, color=TARGET, linestyle="--", linewidth=1, zorder=0)
+    axis.set_xscale("log")
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axis.set_xlabel("parameters (log scale)")
+
+
 def _point(axis, row, color, marker):
     if row["reported_test"] is not None:
         both = (row["accuracy"], row["reported_test"])
@@ -171,7 +175,7 @@ def _labels(axis, rows, looks, column):
     low, high = axis.get_ylim()
     gap = LINE * (high - low)
     rows = sorted(rows, key=lambda row: row["accuracy"])
-    heights = _apart([row["accuracy"] for row in rows], gap, low + gap, high - gap)
+    heights = apart([row["accuracy"] for row in rows], gap, low + gap, high - gap)
     for row, height in zip(rows, heights, strict=True):
         color = looks[row["project"]][0]
         point = (row["parameters"], row["accuracy"])
@@ -190,7 +194,7 @@ def _labels(axis, rows, looks, column):
         )
 
 
-def _apart(wanted, gap, low, high):
+def apart(wanted, gap, low, high):
     """Return places as near as possible to those wanted (ascending), at least `gap` apart and within low..high."""
     steps = gap * np.arange(len(wanted))
     if not len(wanted):

@@ -92,9 +92,7 @@ def read_report(tree, folder, name=None):
         found = _results(texts, tree.files.get(f"{folder}/history.csv"), images)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, yaml.YAMLError) as error:
         fault = " ".join(str(error).split())
-        raise LadderError(
-            f"{tree.name}: {folder}/ is not as `evaluate` writes it ({fault}); {_mend(folder)}"
-        ) from None
+        raise LadderError(f"{tree.name}: {folder}/ is not as `evaluate` writes it ({fault}); {_mend(folder)}") from None
     return Report(name or f"{tree.name} ({rung})", *found, lines)
 
 
