@@ -68,6 +68,8 @@ def parameters(rows, target, limit):
         _panel(everything, rows, looks, TICKS["all"], target, limit)
         _panel(close, crowd, looks, TICKS["crowd"], target, limit)
         everything.set(title="All rungs", ylabel="test accuracy, %")
+        everything.set_xlim(left=min(everything.get_xlim()[0], 0.9 * CROWD["parameters"][0]))
+        everything.set_ylim(top=max(everything.get_ylim()[1], CROWD["accuracy"][1] + 0.1))
         close.set(title="The framed part, larger", xlim=CROWD["parameters"], ylim=CROWD["accuracy"])
         corner, size = zip(*((low, high - low) for low, high in CROWD.values()), strict=True)
         everything.add_patch(Rectangle(corner, *size, fill=False, color=TARGET, linewidth=0.8))
