@@ -57,7 +57,7 @@ def _sentence(comparison):
     what = f"{after} is {comparison['verdict']} than {before}"
     if comparison["verdict"] == OPEN:
         what = f"No difference shown between {before} and {after}"
-    change = f"{_number(accuracy['change'], 2, '+')} points {_interval(accuracy, 2)}"
+    change = f"{number(accuracy['change'], 2, '+')} points {interval(accuracy, 2)}"
     return f"**{what}**: {change}, {seeds[0]} + {seeds[1]} seeds; {_holds(comparison)}{_unknown_noise(comparison)}."
 
 
@@ -66,10 +66,10 @@ def _holds(comparison):
     if not held:
         return f"exact McNemar p = {comparison['mcnemar_p']:.2g}"
     if comparison["verdict"] == OPEN:
-        return f"nor on new digits {_interval(held, 2)}"
+        return f"nor on new digits {interval(held, 2)}"
     if held["verdict"] == comparison["verdict"]:
-        return f"it would hold on new digits {_interval(held, 2)}"
-    return f"but on new digits it might not hold {_interval(held, 2)}"
+        return f"it would hold on new digits {interval(held, 2)}"
+    return f"but on new digits it might not hold {interval(held, 2)}"
 
 
 def _unknown_noise(comparison):
@@ -95,8 +95,8 @@ def _table(comparison):
 
 def _cells(row):
     name, digits = row["metric"], DIGITS.get(row["metric"], 2)
-    values = [_number(row["before"], digits), _number(row["after"], digits), _number(row["change"], digits, "+")]
-    return (TITLES.get(name, name), *values, _interval(row, digits), row["verdict"] or "")
+    values = [number(row["before"], digits), number(row["after"], digits), number(row["change"], digits, "+")]
+    return (TITLES.get(name, name), *values, interval(row, digits), row["verdict"] or "")
 
 
 def _reading(comparison):
@@ -143,7 +143,7 @@ def _to_settle(comparison):
 
 def _seeds(row, have):
     digits, needed = DIGITS.get(row["metric"], 2), row["to_settle"]["seeds"]
-    now = f"the seeds so far would show {_number(row['to_settle']['smallest_shown'], digits)} or more"
+    now = f"the seeds so far would show {number(row['to_settle']['smallest_shown'], digits)} or more"
     if needed is None:
         return f"more than 1,000 seeds a side for a change as small as that seen; {now}"
     more = f"{needed - have} more than now" if needed > have else "a repetition as large as this one"
@@ -160,17 +160,21 @@ def _lines(comparison):
     return parts
 
 
-def _number(value, digits, sign=""):
+def number(value, digits, sign=""):
+    """Return a number with that many digits, '–' for None; sign: '+' to have one, which zero never has."""
     if value is None:
         return "–"
     rounded = round(value, digits)
-    return f"{rounded:{sign}.{digits}f}" if rounded else f"{0:.{digits}f}"  # zero has no sign
+    return f"{rounded:{sign}.{digits}f}" if rounded else f"{0:.{digits}f}"
 
 
-def _interval(row, digits):
-    """Return '[low, high]', with more digits where an end would round to 0 and hide on which side of it it lies."""
+def interval(row, digits):
+    """Return '[low, high]' of a mapping with these keys, '–' where one is None.
+
+    It has more digits where an end would round to 0 and hide on which side of it it lies.
+    """
     ends = (row["low"], row["high"])
     if None in ends:
         return "–"
     digits = next((more for more in range(digits, digits + 3) if all(round(end, more) for end in ends)), digits)
-    return f"[{', '.join(_number(end, digits) for end in ends)}]"
+    return f"[{', '.join(number(end, digits) for end in ends)}]"

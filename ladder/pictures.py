@@ -33,7 +33,7 @@ def samples(images, labels):
         for axis, image, label in zip(axes.flat, images, labels, strict=True):
             _digit(axis, image, str(int(label)))
         figure.suptitle(f"The first {len(images)} training images and their labels", fontweight="bold")
-        return _png(figure)
+        return png(figure)
 
 
 def curves(history, tests, target, title):
@@ -63,7 +63,7 @@ def curves(history, tests, target, title):
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         left.legend(frameon=False, loc="lower right")
         right.legend(frameon=False, loc="upper right")
-        return _png(figure)
+        return png(figure)
 
 
 def confusion(table, title):
@@ -85,7 +85,7 @@ def confusion(table, title):
         axis.set(title=f"Test images by label and prediction\n{title}", xlabel="prediction", ylabel="label")
         axis.set_xticks(range(10))
         axis.set_yticks(range(10))
-        return _png(figure)
+        return png(figure)
 
 
 def errors(table, images, seeds, title):
@@ -109,7 +109,7 @@ def errors(table, images, seeds, title):
             f"Misread test images: label → prediction, confidence ({title}; {len(shown)} of {len(grouped)})",
             fontweight="bold",
         )
-        return _png(figure)
+        return png(figure)
 
 
 def changes(comparisons, images):
@@ -134,7 +134,7 @@ def changes(comparisons, images):
                 before, after = (f"{n}/{seeds}" for n, seeds in zip(image["misread_by"], found["seeds"], strict=True))
                 title = f"{image['label']} → {image['read_as']}\n{before} → {after}"
                 _digit(axis, images[image["index"]], title)
-        return _png(figure)
+        return png(figure)
 
 
 def _lines(axis, table, column, color, label):
@@ -150,7 +150,8 @@ def _digit(axis, image, title):
     axis.axis("off")
 
 
-def _png(figure):
+def png(figure):
+    """Return a figure as PNG, the same bytes each time."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

@@ -33,7 +33,7 @@ class Tree:
 
     def text(self, path):
         if path not in self.files:
-            mend = "run `dvc repro`" if self.name == WORKSPACE else "commit reports/ there, as `dvc repro` leaves it"
+            mend = _mend(path) if self.name == WORKSPACE else "commit reports/ there, as `dvc repro` leaves it"
             raise LadderError(f"{self.name}: there is no {path}; {mend}")
         return self.files[path]
 
@@ -92,8 +92,12 @@ def read_report(tree, folder, name=None):
         found = _results(texts, tree.files.get(f"{folder}/history.csv"), images)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, yaml.YAMLError) as error:
         fault = " ".join(str(error).split())
-        raise LadderError(f"{tree.name}: {folder}/ is not as `evaluate` writes it ({fault}); run `dvc repro`") from None
+        raise LadderError(f"{tree.name}: {folder}/ is not as `evaluate` writes it ({fault}); {_mend(folder)}") from None
     return Report(name or f"{tree.name} ({rung})", *found, lines)
+
+
+def _mend(path):
+    return f"run `dvc repro{' rungs/dvc.yaml' if path.startswith(f'{FOLDER}/rungs/') else ''}`"
 
 
 def _results(texts, history, images):

@@ -63,6 +63,17 @@ def welch(before, after, resolution):
     return Interval(change, change - margin, change + margin)
 
 
+def next_run(values, resolution):
+    """Return the Interval around the mean in which one more run, with another seed, falls in 95 % of cases.
+
+    values: one a seed, at least two; resolution: as for `welch`, which finds the same for a side of one seed. Student's
+    prediction interval, mean ± t s sqrt(1 + 1/n) with n - 1 degrees of freedom (G. Hahn, "Factors for calculating
+    two-sided prediction intervals for samples from a normal distribution", 1969): wider than the interval of the mean,
+    for what is held against it is a single run.
+    """
+    return welch([0.0], values, resolution)
+
+
 def new_digits(before, after):
     """Return the Interval, in points of accuracy, of the change where seeds and test images are both drawn anew.
 

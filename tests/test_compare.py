@@ -1,6 +1,5 @@
 """Comparing reports: in a Git repository made here, with reports of made-up runs."""
 
-import csv
 import json
 import os
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from made_up import IMAGES, runs, write_reports
 from safetensors.numpy import save_file
 from scipy.stats import ttest_ind
 
@@ -17,37 +17,6 @@ from ladder.errors import LadderError
 from stages import compare
 
 ROOT = Path(__file__).parents[1]
-IMAGES = 10_000
-LABELS = np.arange(IMAGES) % 10
-
-
-def runs(seeds, errors, start=0, spread=5):
-    """Return bool [seeds, images]: on average `errors` misread images, by one or two more or fewer a seed."""
-    misread = np.zeros((seeds, IMAGES), dtype=bool)
-    for seed in range(seeds):
-        misread[seed, start : start + errors + spread * (seed % 3 - 1)] = True
-    return misread
-
-
-def write_reports(folder, misread, rung="net7", network="conv", loss=0.02):
-    """Write the files that `evaluate` writes for these misread images; each is read as the next digit."""
-    folder.mkdir(parents=True, exist_ok=True)
-    accuracies = [round(100 - 100 * float(row.mean()), 4) for row in misread]
-    rows = [
-        (s, int(i), LABELS[i], (LABELS[i] + 1) % 10, 0.9) for s, row in enumerate(misread) for i in np.flatnonzero(row)
-    ]
-    curves = [(s, e, a - (e == 1), loss + 0.001 * s) for s, a in enumerate(accuracies) for e in (1, 2)]
-    write_csv(folder / "curves.csv", ["seed", "epoch", "accuracy", "loss"], curves)
-    write_csv(folder / "errors.csv", ["seed", "index", "label", "prediction", "confidence"], rows)
-    mean = float(np.mean(accuracies))
-    metrics = {"accuracy": mean, "accuracy_low": None, "errors": float(misread.sum(1).mean()), "parameters": 7598}
-    (folder / "metrics.json").write_text(json.dumps(metrics | {"reached_epoch": None}))
-    (folder / "recipe.yaml").write_text(f"rung: {rung}\nnetwork:\n- {network}\nepochs: 2\n")
-
-
-def write_csv(path, head, rows):
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([head, *rows])
 
 
 def git(*arguments):

@@ -13,6 +13,7 @@ from ladder.stats import (
     Interval,
     mcnemar,
     new_digits,
+    next_run,
     seeds_to_settle,
     smallest_shown,
     verdict,
@@ -52,6 +53,41 @@ def test_a_lone_seed_borrows_the_other_sides_deviation():
     low, high = scipy_stats.t.interval(0.95, 3, np.mean(after) - 99.40, np.std(after, ddof=1) * math.sqrt(1 + 1 / 4))
     assert welch([99.40], after, IMAGE)[1:] == pytest.approx((low, high))
     assert welch(after, [99.40], IMAGE)[1:] == pytest.approx((-high, -low))
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_one_more_run_falls_in_its_interval_in_95_percent(seeds):
+    random = np.random.default_rng(seeds)
+    exact = whole_images = 0
+    for _ in range(4000):
+        *values, other = random.normal(99.4, 0.06, seeds + 1)
+        _, low, high = next_run(values, 1e-9)
+        exact += low <= other <= high
+        *values, other = np.round([*values, other], 2)
+        _, low, high = next_run(values, IMAGE)
+        whole_images += low <= other <= high
+    assert exact / 4000 == pytest.approx(0.95, abs=0.012)  # 3.5 standard errors
+    assert 0.938 <= whole_images / 4000 <= 0.975  # two seeds that coincide by rounding are not believed
+
+
+def test_one_more_runs_best_epoch_falls_in_its_interval_too():
+    """The best of several epochs is not normal: a seed's own level, and 5 late epochs that scatter about it."""
+    random = np.random.default_rng(7)
+    found = 0
+    for _ in range(4000):
+        *values, other = np.round(99.4 + random.normal(0, 0.03, 6) + random.normal(0, 0.05, (5, 6)).max(axis=0), 2)
+        _, low, high = next_run(values, IMAGE)
+        found += low <= other <= high
+    assert found / 4000 == pytest.approx(0.95, abs=0.015)
+
+
+def test_one_more_runs_interval_by_hand():
+    """t(0.975, 2) = 4.30265, from a printed table."""
+    change, low, high = next_run([99.40, 99.44, 99.48], IMAGE)
+    margin = 4.30265 * 0.04 * math.sqrt(4 / 3)
+    assert (change, low, high) == pytest.approx((99.44, 99.44 - margin, 99.44 + margin), abs=1e-5)
+    rounding = 4.30265 * 0.01 / math.sqrt(12) * math.sqrt(4 / 3)
+    assert next_run([99.4] * 3, IMAGE)[1:] == pytest.approx((99.4 - rounding, 99.4 + rounding), abs=1e-5)
 
 
 def test_coinciding_seeds_do_not_prove_that_there_is_no_noise():

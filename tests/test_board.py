@@ -1,0 +1,346 @@
+"""The board: made-up reports of rungs in; table, pictures and README out. And is this repository's own README fresh?"""
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from commands import REPOSITORY, assert_one_clear_line, run_module
+from made_up import IMAGES, misreading, write_reports
+from scipy import stats as scipy_stats
+
+from ladder import board_pictures, cards
+from ladder.board import facts, in_order
+from ladder.errors import LadderError
+from stages import board, compare
+
+MEASURED = {"train_accuracy": 99.7, "gap": 0.3, "held_epochs": 2}
+README = f"# Mine\n\nbefore\n\n{board.START}\nold\n{board.END}\n\nafter\n"
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with a README, parameters, and no rung."""
+    monkeypatch.chdir(tmp_path)
+    Path("reports").mkdir()
+    Path("rungs/cards").mkdir(parents=True)
+    Path("reports/data.json").write_text(json.dumps({"test_images": IMAGES}))
+    Path("params.yaml").write_text("model: skeleton\nseeds: 1\nevaluate:\n  target: 99.4\n")
+    Path("README.md").write_text(README)
+    return tmp_path
+
+
+def card(rung, **keys):
+    """Write a card."""
+    content = {"title": f"The title of {rung}", "target": "none"} | keys
+    Path(f"rungs/cards/{rung}.yaml").write_text(yaml.safe_dump(content))
+
+
+def climb(rung, *misread, first=-1.0, **metrics):
+    """Write the reports of a rung whose seeds misread that many test images after the last epoch."""
+    write_reports(Path("reports/rungs", rung), misreading(*misread), rung, first=first, **(MEASURED | metrics))
+
+
+def rows():
+    """Return {rung: its facts}."""
+    return {row["rung"]: row for row in facts(*board.read_ladder())}
+
+
+def row_of(rung, misread, first=-1.0, **keys):
+    """Return the facts on one climbed rung with that card."""
+    card(rung, **keys)
+    climb(rung, *misread, first=first)
+    return rows()[rung]
+
+
+def test_a_rungs_own_numbers_are_numpys_and_scipys(project):
+    row = row_of("skeleton", [60, 52, 56, 64], source={"project": "002", "name": "model1"})
+    values = [99.40, 99.48, 99.44, 99.36]
+    low, high = scipy_stats.t.interval(0.95, 3, np.mean(values), scipy_stats.sem(values))
+    assert row["seeds"] == 4
+    assert row["accuracy"] == pytest.approx(np.mean(values))
+    assert row["accuracy_sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-4)
+    assert (row["accuracy_low"], row["accuracy_high"]) == pytest.approx((low, high), abs=1e-4)
+    assert {key: row[key] for key in MEASURED} == MEASURED
+    assert (row["parameters"], row["project"], row["title"]) == (7598, "002", "The title of skeleton")
+    assert row["parent"] is row["step_verdict"] is row["reported_verdict"] is None
+
+
+def test_the_step_is_what_compare_says_and_scipy(project, capsys):
+    card("skeleton")
+    card("dropout", extends="skeleton")
+    climb("skeleton", 70, 66, 74)
+    climb("dropout", 52, 60, 56)
+    row = rows()["dropout"]
+    low, high = scipy_stats.ttest_ind([99.48, 99.40, 99.44], [99.30, 99.34, 99.26]).confidence_interval(0.95)
+    assert (row["step_change"], row["step_low"], row["step_high"]) == pytest.approx((0.14, low, high), abs=1e-4)
+    compare.main(["skeleton", "dropout", "--json"])
+    said = json.loads(capsys.readouterr().out)["comparisons"][0]
+    assert row["step_verdict"] == said["verdict"] == "better"
+    climb("dropout", 68, 76, 65)
+    assert rows()["dropout"]["step_verdict"] == "no difference shown"
+    climb("dropout", 98, 96, 95)
+    assert rows()["dropout"]["step_verdict"] == "worse"
+
+
+def test_one_seed_a_side_has_mcnemars_step_and_no_deviation(project):
+    card("skeleton", reported={"test_accuracy": 99.4})
+    card("dropout", extends="skeleton")
+    climb("skeleton", 70)
+    climb("dropout", 60)
+    found = rows()
+    assert found["skeleton"]["reported_verdict"] is found["skeleton"]["accuracy_sd"] is None
+    assert found["skeleton"]["next_run_low"] is None
+    assert found["dropout"]["step_verdict"] == "better"  # p = 2 / 2**10
+    assert found["dropout"]["step_change"] == pytest.approx(0.1)
+    assert "**99.30** (1) |" in board.page(list(found.values()), [], 99.4, "")
+    assert board.summary(list(found.values())).endswith(
+        "0 below ours, 1 without a verdict (one seed); see reports/ladder.md"
+    )
+
+
+def test_a_rung_whose_parent_is_not_climbed_has_no_step(project):
+    card("skeleton")
+    row = row_of("dropout", [60, 64], extends="skeleton")
+    assert row["parent"] == "skeleton"
+    assert row["step_verdict"] is row["step_change"] is None
+    assert "Not climbed yet: skeleton." in board.page([row], ["skeleton"], 99.4, "")
+
+
+# three seeds at 99.40, 99.44, 99.48: one more run falls in 99.44 ± 4.3027 · 0.04 · sqrt(4/3) = 99.44 ± 0.1987
+@pytest.mark.parametrize(
+    ("reported", "verdict"),
+    [(99.65, "above ours"), (99.64, "reproduced"), (99.44, "reproduced"), (99.24, "reproduced"), (99.23, "below ours")],
+)
+def test_a_reported_number_is_held_against_one_more_run(project, reported, verdict):
+    said = {"test_accuracy": reported, "test_is": "last epoch"}
+    row = row_of("skeleton", [60, 52, 56], reported=said)
+    assert (row["next_run_low"], row["next_run_high"]) == (99.24, 99.64)
+    assert row["reported_verdict"] == verdict
+    assert verdict in board.page([row], [], 99.4, "").split("Accuracies in percent")[0]
+
+
+def test_a_best_epoch_is_held_against_our_best_epochs(project):
+    """The first of two epochs is 0.5 better than the last."""
+    card("skeleton", reported={"test_accuracy": 99.44, "test_is": "best epoch"})
+    card("later", reported={"test_accuracy": 99.44, "test_is": "last epoch"})
+    for rung in ("skeleton", "later"):
+        climb(rung, 60, 52, 56, first=0.5)
+    found = rows()
+    assert found["skeleton"]["best_epoch_accuracy"] == pytest.approx(99.94)
+    assert found["skeleton"]["reported_verdict"] == "below ours"
+    assert found["later"]["reported_verdict"] == "reproduced"
+
+
+def test_an_interval_ends_at_100(project):
+    row = row_of("skeleton", [2, 0], reported={"test_accuracy": 99.99})
+    assert row["next_run_high"] == row["accuracy_high"] == 100
+
+
+def test_seeds_that_coincide_leave_the_noise_of_rounding(project):
+    """Three equal seeds: ± 4.3027 · 0.01/sqrt(12) · sqrt(4/3) = ± 0.0143, so ± 0.01."""
+    row = row_of("skeleton", [60, 60, 60], reported={"test_accuracy": 99.41})
+    assert (row["next_run_low"], row["next_run_high"]) == (99.39, 99.41)
+    assert row["reported_verdict"] == "reproduced"
+
+
+def test_what_was_not_reported_is_empty(project):
+    row = row_of("skeleton", [60, 64], reported={"train_accuracy": 98.8})
+    assert (row["reported_train"], row["reported_test"], row["reported_is"]) == (98.8, None, None)
+    assert row["reported_verdict"] is row["next_run_low"] is None
+    assert "| 98.80, – |" in board.page([row], [], 99.4, "")
+    row = row_of("skeleton", [60, 64])
+    assert row["reported_train"] is row["reported_test"] is None
+    assert "| 7,598 |  | **99.38** ± 0.03 (2) |" in board.page([row], [], 99.4, "")
+
+
+def test_the_cards_stand_by_project_and_in_the_order_in_which_they_were_made():
+    known = {
+        rung: cards.read_card(rung, REPOSITORY / "rungs/cards") for rung in cards.rung_names(REPOSITORY / "rungs/cards")
+    }
+    theirs = [
+        *("session7_net1", "session7_net2", "session7_net3", "session7_rotate", "session7_steplr"),
+        *("part1", "part2", "part3"),
+        *("net1", "net2", "net3", "net4", "net5", "net6", "net7", "net7_rotated", "net8", "net9", "net10"),
+        *("lenet5", "lenet5_l1", "lenet5_relu", "lenet5_conv4_relu", "lenet5_conv4_tanh", "lenet5_fc2", "lenet5_fc4"),
+        *("s7_basic", "s7_reduced", "s7_light", "s7_final"),
+    ]
+    own = {"another": cards.Card(title="x", target="x"), "wide": cards.Card(title="x", target="x", extends="net8")}
+    found = in_order(known | own)
+    assert [rung for rung in found if rung in theirs] == theirs
+    names = list(found)
+    assert names.index("wide") == names.index("net8") + 1
+    assert (found["wide"], found["net7_rotated"], found["another"]) == ("002", "002", None)
+    assert found.keys() >= known.keys()
+    assert names[-1] == "another"
+
+
+def test_cards_in_a_circle_are_one_line(project):
+    card("one", extends="two")
+    card("two", extends="one")
+    with pytest.raises(LadderError, match="extends: a circle"):
+        rows()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "fault"),
+    [
+        ("metrics.json", "{", "reports/rungs/skeleton/ is not as `evaluate` writes it"),
+        ("metrics.json", '{"parameters": 7598}', "skeleton/metrics.json: train_accuracy: None is no number"),
+        ("metrics.json", '{"parameters": NaN}', "skeleton/metrics.json: parameters: nan is no number"),
+        ("curves.csv", "seed\n0\n", "reports/rungs/skeleton/ is not as `evaluate` writes it"),
+        ("errors.csv", None, "there is no reports/rungs/skeleton/errors.csv; run `dvc repro rungs/dvc.yaml`"),
+        ("../../data.json", None, "there is no reports/data.json; run `dvc repro`"),
+        ("../../../rungs/cards/skeleton.yaml", None, "reports/rungs/skeleton/ has no card rungs/cards/skeleton.yaml"),
+        ("../../../rungs/cards/skeleton.yaml", "title: 7\n", "rungs/cards/skeleton.yaml: title: 7 will not do"),
+    ],
+)
+def test_a_bad_file_is_one_line(project, file, content, fault):
+    card("skeleton")
+    climb("skeleton", 60, 64)
+    path = Path("reports/rungs/skeleton", file)
+    path.write_text(content) if content else path.unlink()
+    with pytest.raises(LadderError) as error:
+        rows()
+    assert fault in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "readme", ["# Mine\n", f"{board.START}\n", f"{board.END}\n{board.START}\n", README + README, README + board.END]
+)
+def test_a_readme_without_the_marks_is_one_line(readme):
+    with pytest.raises(LadderError, match=r"README.md: it needs the lines <!-- ladder: .* once each"):
+        board.between_marks(readme, "new")
+
+
+def test_only_what_is_between_the_marks_is_written():
+    assert board.between_marks(README, "new") == README.replace("\nold\n", "\nnew\n")
+
+
+def test_nothing_climbed_or_no_readme_is_one_line(project):
+    card("skeleton")
+    with pytest.raises(LadderError, match=r"no rung has been climbed: .* `dvc repro rungs/dvc.yaml`"):
+        board.main()
+    climb("skeleton", 60, 64)
+    Path("README.md").unlink()
+    assert_one_clear_line(run_module("stages.board", project), "board: README.md: No such file")
+    assert not list(Path("reports").glob("ladder*"))
+
+
+@pytest.fixture
+def whole_ladder(project):
+    """The repository's own cards, all but two climbed: 3 to 5 seeds that end near what was reported."""
+    shutil.rmtree("rungs/cards")
+    shutil.copytree(REPOSITORY / "rungs/cards", "rungs/cards")
+    random = np.random.default_rng(0)
+    for number, rung in enumerate(cards.rung_names()):
+        reported = cards.read_card(rung).reported
+        errors = round(100 * (100 - (reported.test_accuracy if reported else 99.2)))
+        if rung not in ("net3", "lenet5"):
+            climb(rung, *random.poisson(errors, 3 + number % 3), parameters=5000 + 5000 * number)
+    return project
+
+
+def test_the_whole_ladder_as_a_command(whole_ladder):
+    done = run_module("stages.board", whole_ladder)
+    assert (done.returncode, done.stderr) == (0, "")
+    table = pd.read_csv("reports/ladder.csv", dtype={"project": str})
+    assert len(table) == len(cards.rung_names()) - 2
+    verdicts = table.reported_verdict.value_counts()
+    counted = ", ".join(
+        f"{verdicts.get(verdict, 0)} {verdict}" for verdict in ("reproduced", "above ours", "below ours")
+    )
+    assert done.stdout == f"board: {len(table)} rungs; reported test accuracies: {counted}; see reports/ladder.md\n"
+    assert table.set_index("rung").loc["net10"].reported_test == 99.41
+    numbers = table.drop(
+        columns=["rung", "project", "parent", "title", "reported_is", "step_verdict", "reported_verdict"]
+    )
+    assert all(np.issubdtype(kind, np.number) for kind in numbers.dtypes)
+
+    page, readme = Path("reports/ladder.md").read_text(), Path("README.md").read_text()
+    assert "Not climbed yet: lenet5, net3." in page
+    assert readme.startswith(README.split("old")[0])
+    assert readme.endswith(README.split("old")[1])
+    for text, folder in ((page, Path("reports")), (readme, Path())):
+        linked = re.findall(r"\]\(([^)]+)\)", text)
+        assert len(linked) == len(table) + 2
+        assert all((folder / link).is_file() for link in linked)
+        lines = [line for line in text.splitlines() if line.startswith("|")]
+        assert {line.count("|") for line in lines} == {10}
+        assert len(lines) == len(table) + 2 + 5
+
+    kept = {path: path.read_bytes() for path in (Path("README.md"), *Path("reports").glob("ladder*"))}
+    assert len(kept) == 5
+    board.main()
+    assert kept == {path: path.read_bytes() for path in kept}
+
+
+def test_titles_cannot_break_the_table(project):
+    row = row_of("skeleton", [60, 64], title="Wide | deep\n")
+    line = next(line for line in board.page([row], [], 99.4, "").splitlines() if "skeleton" in line)
+    assert "<br>Wide \\| deep |" in line
+    assert next(csv.DictReader(board.table([row]).splitlines()))["title"] == "Wide | deep"
+
+
+@pytest.mark.parametrize(
+    ("misread", "parameters"), [([60], 7598), ([60, 64], 7598), ([600, 640, 610], 7598), ([60, 64], 9_000_000)]
+)
+def test_pictures_of_a_single_own_rung(project, misread, parameters):
+    card("skeleton")
+    climb("skeleton", *misread, parameters=parameters)
+    found = list(rows().values())
+    assert board_pictures.steps(found, 99.4).startswith(b"\x89PNG")
+    assert board_pictures.parameters(found, 99.4, 8000).startswith(b"\x89PNG")
+
+
+def test_labels_stand_apart_and_within_the_picture():
+    random = np.random.default_rng(0)
+    for count in range(1, 20):
+        wanted = np.sort(random.random(count))
+        found = board_pictures.apart(wanted, 0.05, 0, 1)
+        assert np.diff(found).min(initial=1) >= 0.05 - 1e-12
+        assert 0 <= found[0] <= found[-1] <= 1
+    assert board_pictures.apart([0.1, 0.2, 0.9], 0.05, 0, 1).tolist() == pytest.approx([0.1, 0.2, 0.9])
+    assert board_pictures.apart([0.5, 0.5], 0.1, 0, 1).tolist() == pytest.approx([0.45, 0.55])
+    assert board_pictures.apart([0.0, 0.0], 0.1, 0, 1).tolist() == pytest.approx([0.0, 0.1])
+
+
+def stale():
+    """Return the written texts that are not what the board would write now, here: README.md, or none."""
+    known, reports = board.read_ladder()
+    readme = Path("README.md").read_text(encoding="utf-8")
+    written = board.texts(facts(known, reports), known, cards.read_params().evaluate.target, readme)
+    paths = written if reports else [board.README]  # before the first climb there is no other
+    return [
+        path for path in paths if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != written[path]
+    ]
+
+
+def test_this_repositorys_readme_is_what_the_board_would_write(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    assert stale() == [], "older than reports/rungs/ or rungs/cards/: run `python -m stages.board`"
+
+
+def test_a_stale_readme_is_found(project):
+    assert stale() == ["README.md"]
+    card("skeleton", reported={"test_accuracy": 99.4})
+    climb("skeleton", 60, 64)
+    board.main()
+    assert stale() == []
+    Path("README.md").write_text(Path("README.md").read_text().replace("99.38", "99.83"))
+    assert stale() == ["README.md"]
+    board.main()
+    climb("skeleton", 60, 68)
+    assert stale() == ["reports/ladder.csv", "reports/ladder.md", "README.md"]
+
+
+def test_the_readmes_place_is_what_the_board_writes_before_the_first_climb(project):
+    page = board.page([], ["skeleton"], 99.4, "")
+    assert "\n" not in page
+    assert page.startswith("No rung has been climbed yet.")
