@@ -4,13 +4,18 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help repro restore test lint bench lock
+.PHONY: help repro climb restore test lint bench lock
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
 repro: .venv/installed  ## run the pipeline: data, train, evaluate, reports
 	dvc repro
+
+climb: .venv/installed  ## run the whole ladder: every rung, all its seeds, the board; only what changed
+	dvc repro preprocess rungs/dvc.yaml:plan
+	python -m stages.ahead
+	dvc repro rungs/dvc.yaml
 
 restore: .venv/installed  ## fetch data, models and earlier runs, where a DVC remote is set up
 	@if [ -z "$$(dvc remote list)" ]; then echo "no DVC remote is set up: what is missing will be run here"; \
