@@ -40,7 +40,8 @@ def train_runs(runs, images, labels, executor, root=store.RUNS, shown=None, on_r
     fails or its process dies.
     """
     folders = [store.folder_of(recipe, images, labels, seed, root) for recipe, seed in runs]
-    submit = getattr(executor, "submit_run", partial(executor.submit, _train))
+    away = isinstance(executor, cluster.Cluster)
+    submit = executor.submit_run if away else partial(executor.submit, _train)
     futures = {
         submit(recipe, images.numpy(), labels.numpy(), seed, root): run for run, (recipe, seed) in enumerate(runs)
     }
