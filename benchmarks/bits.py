@@ -183,9 +183,13 @@ def losses(recipes):
 def optimizers(recipes):
     """Yield (name, tensors) of weights and optimizer state after five steps of each optimizer."""
     from ladder import network
-    from ladder.run import optimizer_of
+    from ladder.optimizers import optimizer_of
 
-    kinds = {repr(recipe.optimizer): (rung, recipe) for rung, recipe in recipes.items()}
+    kinds = {}
+    for rung, recipe in recipes.items():
+        arguments = recipe.optimizer.model_dump(exclude_defaults=True).items()
+        kind = f"{type(recipe.optimizer).__name__}({', '.join(f'{name}={value}' for name, value in arguments)})"
+        kinds[kind] = (rung, recipe)
     for kind, (rung, recipe) in kinds.items():
         model = network.build(recipe, seed=0)
         optimizer = optimizer_of(recipe, model)

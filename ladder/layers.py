@@ -35,8 +35,8 @@ class Drop(nn.Module):
 class NormReluDrop(nn.BatchNorm2d):
     """Batch normalisation, then ReLU where `relu`, then dropout where p: one pass over memory where three were.
 
-    elements: as in Drop. in_place: the input is a convolution's output, which nobody else needs, so it may be
-    overwritten.
+    elements: as in Drop. in_place: the input is the output of a convolution or a residual, which nobody else
+    needs, so it may be overwritten.
     """
 
     def __init__(self, channels, relu, p, elements, in_place):
@@ -59,6 +59,13 @@ class UnpaddedConv(nn.Conv2d):
 
     def forward(self, x):
         return _UnpaddedConv.apply(x, self.weight)
+
+
+class Shortcut(nn.Sequential):
+    """Modules one after another, with their input added to their output; both must have one shape."""
+
+    def forward(self, x):
+        return _Sum.apply(super().forward(x), x)
 
 
 def draw_dropout(network, images, generator):
@@ -193,6 +200,19 @@ class _UnpaddedConv(torch.autograd.Function):
         only_weight = [False, True, False]
         sizes = [1, 1], [0, 0], [1, 1], False, [0, 0], 1  # stride, padding, dilation, transposed, its padding, groups
         return grad_x, torch.ops.aten.convolution_backward(grad, x, weight, None, *sizes, only_weight)[1]
+
+
+class _Sum(torch.autograd.Function):
+    """A sum whose gradient reaches each part in memory of its own: a normalisation overwrites its gradient."""
+
+    @staticmethod
+    def forward(ctx, a, b):
+        return a + b
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        return grad.clone(), grad
 
 
 def _zeroed(x, places):

@@ -12,7 +12,7 @@ import pytest
 from commands import REPOSITORY, namespace
 from test_run import as_bytes, small
 
-from ladder import run, store
+from ladder import cards, run, store
 from ladder.errors import LadderError
 from ladder.fingerprint import synthetic_digits
 
@@ -181,6 +181,12 @@ def test_what_changes_a_runs_bytes_changes_its_name(data):
     assert store.digest(small(), images, labels.flip(0), 0) != name
     assert store.digest(small(epochs=4), images, labels, 0) != name
     assert store.digest(small(fingerprint="f"), images, labels, 0) != name
+
+
+def test_a_run_keeps_its_name_when_the_vocabulary_grows():
+    """The name that net7 had before cards knew label smoothing and averages, on ten synthetic digits."""
+    recipe = cards.resolve("net7").model_copy(update={"fingerprint": "f"})
+    assert store.digest(recipe, *synthetic_digits(10), 0) == "88ede8b28766ae320a0bf786"
 
 
 def test_two_processes_at_the_same_run_train_it_once(whole, tmp_path):
