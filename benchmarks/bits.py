@@ -183,7 +183,7 @@ def losses(recipes):
 def optimizers(recipes):
     """Yield (name, tensors) of weights and optimizer state after five steps of each optimizer."""
     from ladder import network
-    from ladder.optimizers import optimizer_of
+    from ladder.optimizers import optimizer_of, state_of
 
     kinds = {}
     for rung, recipe in recipes.items():
@@ -197,8 +197,7 @@ def optimizers(recipes):
             for parameter in model.parameters():
                 parameter.grad = as_maps(numbers(*parameter.shape, seed=step)) / 100
             optimizer.step()
-        state = [value for of in optimizer.state.values() for value in of.values() if value is not None]
-        yield f"{kind}, five steps of {rung}", [*model.parameters(), *state]
+        yield f"{kind}, five steps of {rung}", [*model.parameters(), *state_of(model, optimizer).values()]
 
 
 def sums(recipes):
