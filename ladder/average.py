@@ -1,7 +1,7 @@
 """A running average of a network's weights, which is often better than any of them.
 
-B. Polyak and A. Juditsky, Acceleration of stochastic approximation by averaging, 1992; exponential as in
-M. Tan and Q. Le, arXiv:1905.11946.
+B. Polyak and A. Juditsky, Acceleration of stochastic approximation by averaging, SIAM J. Control Optim. 30, 1992;
+for image classifiers C. Szegedy et al., arXiv:1512.00567, section 8.
 """
 
 import copy

@@ -30,7 +30,6 @@ Epochs = Annotated[int, Field(ge=1, le=1000)]
 BatchSize = Annotated[int, Field(ge=2, le=10000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-WeightDecay = Annotated[float, Field(ge=0, lt=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -183,12 +182,12 @@ class Input(Strict):
 
 
 class Sgd(Strict):
-    """Stochastic gradient descent as torch.optim.SGD; weight decay pulls at what is no bias and no normalisation."""
+    """Stochastic gradient descent as torch.optim.SGD; weight decay spares biases and normalisations."""
 
     name: ClassVar = "sgd"
     momentum: Fraction = 0.0
     nesterov: bool = False
-    weight_decay: WeightDecay = 0.0
+    weight_decay: Fraction = 0.0
 
     @model_validator(mode="after")
     def _nesterov_has_momentum(self):
@@ -207,10 +206,7 @@ class AdamW(Strict):
     """Adam with decoupled weight decay, which spares biases and normalisations: arXiv:1711.05101."""
 
     name: ClassVar = "adamw"
-    weight_decay: WeightDecay = 0.01
-
-
-# schedules by epoch
+    weight_decay: Fraction = 0.01
 
 
 class Constant(Strict):
@@ -236,14 +232,11 @@ class Plateau(Strict):
     patience: Annotated[int, Field(ge=0)]
 
 
-# schedules by step: the learning rate is set anew for every batch; `learning_rate` is the peak
-
-
 class OneCycle(Strict):
-    """Up from `start` to the peak in the first `warm_up` of all steps, then down to `end`.
+    """Step by step from `start` up to the peak in the first `warm_up` of all steps, then down to `end`.
 
-    start, end: fractions of the peak. anneal: along half a cosine or a straight line. As torch's OneCycleLR; from
-    L. N. Smith and N. Topin, arXiv:1708.07120.
+    The peak is the recipe's learning rate; start, end: fractions of it. anneal: along half a cosine or a straight
+    line. As torch's OneCycleLR; from L. N. Smith and N. Topin, arXiv:1708.07120.
     """
 
     name: ClassVar = "one_cycle"
@@ -254,7 +247,7 @@ class OneCycle(Strict):
 
 
 class Cosine(Strict):
-    """Down from the peak along half a cosine, which would be at `end` (a fraction of the peak) one step after the last.
+    """Step by step from the recipe's learning rate down half a cosine, to `end` (a fraction of it) after the last step.
 
     As torch's CosineAnnealingLR over steps; from I. Loshchilov and F. Hutter, arXiv:1608.03983, without restarts.
     """
