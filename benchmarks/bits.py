@@ -183,9 +183,13 @@ def losses(recipes):
 def optimizers(recipes):
     """Yield (name, tensors) of weights and optimizer state after five steps of each optimizer."""
     from ladder import network
-    from ladder.run import optimizer_of
+    from ladder.optimizers import optimizer_of, state_of
 
-    kinds = {repr(recipe.optimizer): (rung, recipe) for rung, recipe in recipes.items()}
+    kinds = {}
+    for rung, recipe in recipes.items():
+        arguments = recipe.optimizer.model_dump(exclude_defaults=True).items()
+        kind = f"{type(recipe.optimizer).__name__}({', '.join(f'{name}={value}' for name, value in arguments)})"
+        kinds[kind] = (rung, recipe)
     for kind, (rung, recipe) in kinds.items():
         model = network.build(recipe, seed=0)
         optimizer = optimizer_of(recipe, model)
@@ -193,8 +197,7 @@ def optimizers(recipes):
             for parameter in model.parameters():
                 parameter.grad = as_maps(numbers(*parameter.shape, seed=step)) / 100
             optimizer.step()
-        state = [value for of in optimizer.state.values() for value in of.values() if value is not None]
-        yield f"{kind}, five steps of {rung}", [*model.parameters(), *state]
+        yield f"{kind}, five steps of {rung}", [*model.parameters(), *state_of(model, optimizer).values()]
 
 
 def sums(recipes):

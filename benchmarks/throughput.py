@@ -94,13 +94,14 @@ def steps_of(rung):
     import torch
 
     from ladder import network, run
+    from ladder.optimizers import optimizer_of
 
     run.set_up_torch()
     recipe = cards.resolve(rung)
     images, labels = data()
     images, labels = network.prepare(images, recipe), labels.to(torch.int64)
     model = network.build(recipe, seed=0)
-    optimizer = run.optimizer_of(recipe, model)
+    optimizer = optimizer_of(recipe, model)
     generator = torch.Generator().manual_seed(0)
 
     def train(batch):

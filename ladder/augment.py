@@ -2,8 +2,8 @@
 
 import torch
 
-from ladder.cards import CenterCrop, Rotate
-from ladder.resample import resize, rotate
+from ladder.cards import Affine, CenterCrop, Rotate
+from ladder.resample import affine, resize, rotate
 
 
 def augment(images, steps, generator):
@@ -30,8 +30,21 @@ def _center_crop(images, step, generator):
     return images.index_put((chosen,), resize(crop, side))
 
 
+def _affine(images, step, generator):
+    angle, x, y, scale, shear = (_uniform(len(images), images.device, generator) for _ in range(5))
+    choices = 2 * step.translate + 1
+    shifts = torch.stack([x, y]).mul_(choices).floor_().sub_(step.translate)
+    return affine(
+        images,
+        (2 * angle - 1) * (step.degrees / 180),
+        shifts,
+        1 + (2 * scale - 1) * step.scale,
+        (2 * shear - 1) * (step.shear / 180),
+    )
+
+
 def _uniform(count, device, generator):
     return torch.rand(count, dtype=torch.float64, device=device, generator=generator)
 
 
-_AUGMENTATIONS = {Rotate: _rotate, CenterCrop: _center_crop}
+_AUGMENTATIONS = {Rotate: _rotate, CenterCrop: _center_crop, Affine: _affine}

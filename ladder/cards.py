@@ -5,6 +5,7 @@ below, and a fault is one line that names the file, the key and, for a misspelt 
 """
 
 import difflib
+import operator
 import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -144,9 +145,29 @@ class LogSoftmax(Strict):
     name: ClassVar = "log_softmax"
 
 
+class Residual(Strict):
+    """A chain of layers, and its input added to its output: K. He et al., arXiv:1512.03385."""
+
+    name: ClassVar = "residual"
+    layers: list["Layer"] = Field(min_length=1)
+
+
 Layer = _one_of(
-    Conv, Linear, BatchNorm, Relu, Tanh, Dropout, MaxPool, AvgPool, GlobalAvgPool, Flatten, Softmax, LogSoftmax
+    Conv,
+    Linear,
+    BatchNorm,
+    Relu,
+    Tanh,
+    Dropout,
+    MaxPool,
+    AvgPool,
+    GlobalAvgPool,
+    Flatten,
+    Softmax,
+    LogSoftmax,
+    Residual,
 )
+Residual.model_rebuild()
 
 
 # --- the recipe -------------------------------------------------------------------------------------------------
@@ -161,14 +182,31 @@ class Input(Strict):
 
 
 class Sgd(Strict):
+    """Stochastic gradient descent as torch.optim.SGD; weight decay spares biases and normalisations."""
+
     name: ClassVar = "sgd"
     momentum: Fraction = 0.0
+    nesterov: bool = False
+    weight_decay: Fraction = 0.0
+
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self):
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum")
+        return self
 
 
 class Adam(Strict):
     """Adam with its paper's betas (0.9, 0.999) and eps 1e-8."""
 
     name: ClassVar = "adam"
+
+
+class AdamW(Strict):
+    """Adam with decoupled weight decay, which spares biases and normalisations: arXiv:1711.05101."""
+
+    name: ClassVar = "adamw"
+    weight_decay: Fraction = 0.01
 
 
 class Constant(Strict):
@@ -194,6 +232,30 @@ class Plateau(Strict):
     patience: Annotated[int, Field(ge=0)]
 
 
+class OneCycle(Strict):
+    """Step by step from `start` up to the peak in the first `warm_up` of all steps, then down to `end`.
+
+    The peak is the recipe's learning rate; start, end: fractions of it. anneal: along half a cosine or a straight
+    line. As torch's OneCycleLR; from L. N. Smith and N. Topin, arXiv:1708.07120.
+    """
+
+    name: ClassVar = "one_cycle"
+    warm_up: Fraction = 0.3
+    start: Annotated[float, Field(gt=0, le=1)] = 0.04
+    end: Annotated[float, Field(ge=0, le=1)] = 0.0001
+    anneal: Literal["cosine", "linear"] = "cosine"
+
+
+class Cosine(Strict):
+    """Step by step from the recipe's learning rate down half a cosine, to `end` (a fraction of it) after the last step.
+
+    As torch's CosineAnnealingLR over steps; from I. Loshchilov and F. Hutter, arXiv:1608.03983, without restarts.
+    """
+
+    name: ClassVar = "cosine"
+    end: Fraction = 0.0
+
+
 class Rotate(Strict):
     """Rotate each image about its centre by its own angle, uniform in ±degrees; nearest pixel; `fill` outside."""
 
@@ -210,6 +272,37 @@ class CenterCrop(Strict):
     p: Annotated[float, Field(ge=0, le=1)]
 
 
+class Affine(Strict):
+    """Turn, scale, shear and move each image at once, bilinearly, black outside; every image draws its own.
+
+    degrees: turned about the centre by an angle in ±degrees. translate: moved by a whole number of pixels in
+    ±translate on each axis. scale: enlarged by a factor in 1 ± scale. shear: sheared along x by an angle in
+    ±shear, degrees. All are uniform.
+    """
+
+    name: ClassVar = "affine"
+    degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
+    translate: Annotated[int, Field(ge=0, le=100)] = 0
+    scale: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    shear: Annotated[float, Field(ge=0, le=45)] = 0.0
+
+    @model_validator(mode="after")
+    def _moves_something(self):
+        if not (self.degrees or self.translate or self.scale or self.shear):
+            raise ValueError(f"nothing to do; give {', '.join(Affine.model_fields)} or several of them")
+        return self
+
+
+class Average(Strict):
+    """Average the weights over the steps, each step's with weight 1 - decay: `ladder/average.py`."""
+
+    decay: Annotated[float, Field(gt=0, lt=1)]
+
+
+# A recipe says nothing of what it does without, so a key that is new changes no recipe, nor a run's digest, of before.
+SAID_IF_SET = Field(exclude_if=operator.not_)
+
+
 class Recipe(Strict):
     """All that decides a run's bytes, but for the data and the random seed."""
 
@@ -219,10 +312,12 @@ class Recipe(Strict):
     epochs: Epochs
     batch_size: BatchSize
     loss: Literal["nll", "cross_entropy", "l1"]
-    optimizer: _one_of(Sgd, Adam)
+    label_smoothing: Annotated[Fraction, SAID_IF_SET] = 0.0
+    optimizer: _one_of(Sgd, Adam, AdamW)
     learning_rate: Positive
-    schedule: _one_of(Constant, Step, Plateau) = Constant()
-    augment: list[_one_of(Rotate, CenterCrop)] = []
+    schedule: _one_of(Constant, Step, Plateau, OneCycle, Cosine) = Constant()
+    average: Annotated[Average | None, SAID_IF_SET] = None
+    augment: list[_one_of(Rotate, CenterCrop, Affine)] = []
     holdout: Annotated[int, Field(ge=0, le=30000, multiple_of=10)] = 0  # training images kept back
     portable: bool = True
     device: Literal["cpu", "cuda"] = "cpu"
@@ -233,6 +328,8 @@ class Recipe(Strict):
         ending = {"nll": "log_softmax", "l1": "softmax"}.get(self.loss)
         if ending and self.network[-1].name != ending:
             raise ValueError(f"loss {self.loss} needs a network that ends in {ending}, not in {self.network[-1].name}")
+        if self.label_smoothing and self.loss == "l1":
+            raise ValueError("label_smoothing is for the losses nll and cross_entropy, not for l1")
         crops = [step.size for step in self.augment if isinstance(step, CenterCrop)]
         if crops and max(crops) > self.input.size:
             raise ValueError(f"center_crop size {max(crops)} is larger than the image, {self.input.size}")

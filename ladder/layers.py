@@ -35,8 +35,8 @@ class Drop(nn.Module):
 class NormReluDrop(nn.BatchNorm2d):
     """Batch normalisation, then ReLU where `relu`, then dropout where p: one pass over memory where three were.
 
-    elements: as in Drop. in_place: the input is a convolution's output, which nobody else needs, so it may be
-    overwritten.
+    elements: as in Drop. in_place: the input is the output of a convolution or a residual, which nobody else
+    needs, so it may be overwritten.
     """
 
     def __init__(self, channels, relu, p, elements, in_place):
@@ -59,6 +59,15 @@ class UnpaddedConv(nn.Conv2d):
 
     def forward(self, x):
         return _UnpaddedConv.apply(x, self.weight)
+
+
+class Shortcut(nn.Sequential):
+    """Modules one after another, with their input added to their output; both must have one shape."""
+
+    def forward(self, x):
+        y, last = super().forward(x), self[-1]
+        # a sum hands one gradient to both its parts, and a normalisation with a ReLU overwrites its own
+        return (_OwnGradient.apply(y) if isinstance(last, NormReluDrop) and last.relu else y) + x
 
 
 def draw_dropout(network, images, generator):
@@ -134,10 +143,11 @@ class _NormReluDrop(torch.autograd.Function):
     def forward(ctx, x, weight, bias, norm, places, scale):
         channels, width = x.shape[1], x.shape[3]
         count = x.numel() // channels
-        x = x.contiguous(memory_format=torch.channels_last) if norm.in_place else _copied(x)
+        x = x.contiguous(memory_format=torch.channels_last)
         m = _rows(x)
         mean = _by_channel(m, channels) / count
-        m.sub_(_across(mean, width))
+        m = m.sub_(_across(mean, width)) if norm.in_place else m - _across(mean, width)
+        x = _as_map(m, x)
         variance = _by_channel(m * m, channels) / count
         norm.running_mean.lerp_(mean, norm.momentum)
         norm.running_var.lerp_(variance * (count / (count - 1)), norm.momentum)
@@ -195,14 +205,23 @@ class _UnpaddedConv(torch.autograd.Function):
         return grad_x, torch.ops.aten.convolution_backward(grad, x, weight, None, *sizes, only_weight)[1]
 
 
+class _OwnGradient(torch.autograd.Function):
+    """Pass on a tensor, and a copy of its gradient."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.view_as(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        return grad.clone()
+
+
 def _zeroed(x, places):
     """Zero, in place, the elements of x (dense, in any layout) at these places of its memory. Return x."""
     x.as_strided((x.numel(),), (1,)).index_fill_(0, places, 0)
     return x
-
-
-def _copied(x):
-    return x.clone(memory_format=torch.channels_last)
 
 
 def _rows(x):

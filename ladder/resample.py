@@ -1,7 +1,7 @@
-"""Resize and rotate batches of uint8 images, pixel for pixel as Pillow does it one image at a time.
+"""Resize, rotate and move batches of uint8 images in integers: the same pixels on any processor and on a GPU.
 
-The sources transform Pillow images. Pillow's arithmetic on 8-bit images is fixed-point, so integers
-reproduce it exactly, on any processor and on a GPU.
+The sources transform Pillow images. Pillow resizes and rotates 8-bit images in fixed point, so `resize` and `rotate`
+have its every pixel. `affine` is its own, and has Pillow's pixels but for rounding.
 """
 
 import functools
@@ -9,6 +9,10 @@ import math
 
 import torch
 from torch.nn import functional as F
+
+from ladder.cosine import cosine, sine
+
+FRACTION_BITS = 7  # of a pixel's place between its neighbours
 
 
 def resize(images, size):
@@ -52,6 +56,53 @@ def rotate(images, angles, fill):
     first = torch.arange(len(images), dtype=torch.int32, device=images.device).view(-1, 1, 1) * (side + 2) ** 2
     source = y.add_(1).mul_(side + 2).add_(x).add_(first + 1)
     return framed.view(-1).index_select(0, source.view(-1)).view(images.shape)
+
+
+def affine(images, angles, shifts, scales, shears):
+    """Return uint8 images [N, 1, S, S] turned, scaled, sheared and moved: bilinear, black where there was none.
+
+    All are float64. angles [N]: half turns in [-1, 1], clockwise; shifts [2, N]: pixels right and down; scales [N]:
+    factors; shears [N]: half turns in (-1/2, 1/2), along x. What they mean is torchvision's: the image is sheared,
+    then scaled, turned about its centre and last moved.
+    """
+    side = images.shape[-1]
+    cos, sin, tan = cosine(angles), sine(angles), sine(shears) / cosine(shears)
+    x_column, x_row = (cos - sin * tan) / scales, (sin + cos * tan) / scales
+    y_column, y_row = -sin / scales, cos / scales
+    # a pixel's source = matrix (pixel - centre - shift) + centre, in pixels from the centre of the first one
+    centre = (side - 1) / 2
+    right, down = centre + shifts
+    x0 = _fixed(centre - x_column * right - x_row * down)
+    y0 = _fixed(centre - y_column * right - y_row * down)
+    x = _places(x0, _fixed(x_column), _fixed(x_row), side)
+    y = _places(y0, _fixed(y_column), _fixed(y_row), side)
+    return _bilinear(images, x, y)
+
+
+def _places(first, by_column, by_row, side):
+    """Return source places [N, S, S] in 2**-FRACTION_BITS pixels, held to the frame of black around the image."""
+    step = torch.arange(side, dtype=torch.int32, device=first.device)
+    shift = 16 - FRACTION_BITS
+    rows = first + by_row * step.view(1, -1, 1) + 2 ** (shift - 1)
+    places = (rows + by_column * step.view(1, 1, -1)).bitwise_right_shift_(shift)
+    return places.clamp_(-(2**FRACTION_BITS), side * 2**FRACTION_BITS)
+
+
+def _bilinear(images, x, y):
+    """Return what uint8 images [N, 1, S, S] show at places x and y, int32 [N, S, S] as `_places` has them."""
+    side, one = images.shape[-1], 2**FRACTION_BITS
+    framed = F.pad(images, (1, 2, 1, 2)).to(torch.int32).squeeze(1)
+    # two numbers in one: a pixel and, 16 bits up, the pixel below it, so that one product weighs both
+    pairs = (framed[:, :-1] + (framed[:, 1:] << 16)).view(-1)
+    height, width = side + 2, side + 3
+    first = torch.arange(len(images), dtype=torch.int32, device=images.device).view(-1, 1, 1) * (height * width)
+    index = (y >> FRACTION_BITS).mul_(width).add_(x >> FRACTION_BITS).add_(first + width + 1).view(-1)
+    x, y = x.bitwise_and_(one - 1).view(-1), y.bitwise_and_(one - 1).view(-1)
+    left, right = pairs.index_select(0, index), pairs[1:].index_select(0, index)
+    both = right.sub_(left).mul_(x).add_(left.mul_(one))
+    top, bottom = both & 0xFFFF, both >> 16
+    sums = bottom.sub_(top).mul_(y).add_(top.mul_(one)).add_(one * one // 2)
+    return sums.bitwise_right_shift_(2 * FRACTION_BITS).to(torch.uint8).view(images.shape)
 
 
 def _fixed(values):

@@ -10,12 +10,16 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from ladder import cards, network
+from ladder import network
 from ladder.augment import augment
+from ladder.average import AveragedNetwork
 from ladder.errors import LadderError
 from ladder.layers import draw_dropout
+from ladder.optimizers import optimizer_of, restore, set_rate, state_of
+from ladder.schedules import learning_rate
 from ladder.shapes import CLASSES
 
 HOLDOUT_SEED = 20_160_113  # any constant: every recipe of the same size holds out the same images
@@ -25,9 +29,12 @@ HOLDOUT_SEED = 20_160_113  # any constant: every recipe of the same size holds o
 class Epoch:
     """What an epoch leaves behind.
 
-    row: epoch (from 1), learning_rate, train_loss and train_accuracy (percent, running: in train mode on
-    augmented images while the weights move), holdout_loss and holdout_accuracy (None without a holdout).
-    weights: the network's state, float32 and int64 tensors by name. optimizer: its state by <parameter>.<name>.
+    row: epoch (from 1), learning_rate (of the epoch's first step), train_loss and train_accuracy (percent,
+    running: in train mode on augmented images while the weights move), holdout_loss and holdout_accuracy (None
+    without a holdout). A loss is the recipe's, without label smoothing.
+    weights: the network's state, float32 and int64 tensors by name; where the recipe averages, the averages.
+    optimizer: its state by <parameter>.<name>; where the recipe averages, also the state that trains on, by
+    raw.<name>.
     """
 
     row: dict
@@ -52,28 +59,27 @@ def epochs(recipe, images, labels, seed, done=()):
     held = holdout_mask(labels, recipe.holdout)
     images, labels = network.prepare(images, recipe), labels.to(recipe.device, torch.int64)
     members, holdout = (~held).nonzero().flatten().to(recipe.device), (images[held], labels[held])
-    model = network.build(recipe, _folded(seed, "weights"))
-    optimizer = optimizer_of(recipe, model)
+    batches = math.ceil(len(members) / recipe.batch_size)
+    state = _State.new(recipe, seed)
     if done:
-        _restore(model, optimizer, done[-1])
+        state.restore(done[-1])
     for number in range(len(rows) + 1, recipe.epochs + 1):
-        rate = learning_rate(recipe, number, [row["holdout_loss"] for row in rows])
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        losses = [row["holdout_loss"] for row in rows]
+        rates = [learning_rate(recipe, number, batch, batches, losses) for batch in range(batches)]
         generator = torch.Generator(recipe.device).manual_seed(_folded(seed, number))
-        loss, accuracy = _train(recipe, model, optimizer, images, labels, members, generator, number)
-        held_loss, held_accuracy = _evaluate(recipe, model, *holdout) if recipe.holdout else (None, None)
+        loss, accuracy = _train(recipe, state, images, labels, members, generator, number, rates)
+        held_loss, held_accuracy = _evaluate(recipe, state.result, *holdout) if recipe.holdout else (None, None)
         rows.append(
             {
                 "epoch": number,
-                "learning_rate": rate,
+                "learning_rate": rates[0],
                 "train_loss": loss,
                 "train_accuracy": accuracy,
                 "holdout_loss": held_loss,
                 "holdout_accuracy": held_accuracy,
             }
         )
-        yield Epoch(rows[-1], _copied(model.state_dict()), _copied(_optimizer_state(model, optimizer)))
+        yield Epoch(rows[-1], _copied(state.result.state_dict()), _copied(state.training_tensors()))
 
 
 def set_up_torch():
@@ -100,23 +106,8 @@ def holdout_mask(labels, size):
     return held
 
 
-def learning_rate(recipe, number, holdout_losses):
-    """Return the learning rate of epoch `number` (from 1), given the holdout losses of the epochs before."""
-    schedule = recipe.schedule
-    if isinstance(schedule, cards.Step):
-        return recipe.learning_rate * schedule.factor ** ((number - 1) // schedule.every)
-    rate = recipe.learning_rate
-    if isinstance(schedule, cards.Plateau):
-        best, waited = math.inf, 0
-        for loss in holdout_losses:
-            best, waited = (loss, 0) if loss < best * (1 - 1e-4) else (best, waited + 1)
-            if waited > schedule.patience:
-                rate, waited = rate * schedule.factor, 0
-    return rate
-
-
 def loss_of(recipe, outputs, labels):
-    """Return the recipe's loss of outputs [N, 10] against labels int64 [N]."""
+    """Return the recipe's loss of outputs [N, 10] against labels int64 [N], without label smoothing."""
     if recipe.loss == "nll":
         return F.nll_loss(outputs, labels)
     if recipe.loss == "cross_entropy":
@@ -124,40 +115,48 @@ def loss_of(recipe, outputs, labels):
     return F.l1_loss(outputs, F.one_hot(labels, CLASSES).to(outputs.dtype))
 
 
+def smoothed(recipe, loss, outputs):
+    """Return what training minimises: `loss_of` the outputs with the recipe's label smoothing.
+
+    With smoothing s a label is the class to 1 - s, and all ten to s/10 each: C. Szegedy et al., arXiv:1512.00567,
+    section 7.
+    """
+    if not recipe.label_smoothing:
+        return loss
+    logs = outputs if recipe.loss == "nll" else outputs.log_softmax(1)
+    return (1 - recipe.label_smoothing) * loss - recipe.label_smoothing * logs.mean()
+
+
 def percent_right(outputs, labels):
     """Return the percentage of outputs [N, 10] whose largest is at the label [N]."""
     return 100 * (outputs.argmax(1) == labels).sum().item() / len(labels)
 
 
-def optimizer_of(recipe, model):
-    """Return the recipe's optimizer. Fused: one pass, and no square root from MKL, whose bits differ by processor."""
-    if isinstance(recipe.optimizer, cards.Sgd):
-        momentum = recipe.optimizer.momentum
-        return torch.optim.SGD(model.parameters(), recipe.learning_rate, momentum=momentum, fused=True)
-    return torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=True)
-
-
 def train_batch(recipe, model, optimizer, images, labels, generator):
     """Take one optimizer step on prepared uint8 images [B, 1, S, S] and labels int64 [B].
 
-    Return tensors: (mean loss, number of images it got right), both before the step.
+    Return tensors: (mean loss without smoothing, number of images it got right), both before the step.
     """
     x = network.normalise(augment(images, recipe.augment, generator), recipe)
     draw_dropout(model, len(images), generator)
     optimizer.zero_grad()
     outputs = model(x)
     loss = loss_of(recipe, outputs, labels)
-    loss.backward()
+    smoothed(recipe, loss, outputs).backward()
     optimizer.step()
     return loss.detach(), (outputs.detach().argmax(1) == labels).sum()
 
 
-def _train(recipe, model, optimizer, images, labels, members, generator, number):
+def _train(recipe, state, images, labels, members, generator, number, rates):
     """Train one epoch on the images whose indices are `members`. Return (mean loss, accuracy in percent), running."""
     order = members[torch.randperm(len(members), generator=generator, device=images.device)]
     losses, correct = [], torch.zeros((), dtype=torch.int64, device=images.device)
-    for batch in order.split(recipe.batch_size):
-        loss, right = train_batch(recipe, model, optimizer, images[batch], labels[batch], generator)
+    first = (number - 1) * len(rates)
+    for step, (batch, rate) in enumerate(zip(order.split(recipe.batch_size), rates, strict=True), start=first):
+        set_rate(state.optimizer, rate)
+        loss, right = train_batch(recipe, state.model, state.optimizer, images[batch], labels[batch], generator)
+        if state.average:
+            state.average.update(step)
         losses.append(loss * len(batch))
         correct += right
     losses = torch.stack(losses)
@@ -170,34 +169,43 @@ def _train(recipe, model, optimizer, images, labels, members, generator, number)
     return losses.to(torch.float64).sum().item() / len(order), 100 * correct.item() / len(order)
 
 
+@dataclass(frozen=True)
+class _State:
+    """What training moves: a network, its optimizer, and the average of the network, or None."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: AveragedNetwork | None
+
+    @classmethod
+    def new(cls, recipe, seed):
+        model = network.build(recipe, _folded(seed, "weights"))
+        average = AveragedNetwork(model, recipe.average.decay) if recipe.average else None
+        return cls(model, optimizer_of(recipe, model), average)
+
+    @property
+    def result(self):
+        """The network that is measured and kept."""
+        return self.average.network if self.average else self.model
+
+    def training_tensors(self):
+        """Return all but the result's weights that the next epoch needs."""
+        raw = {f"raw.{name}": value for name, value in self.model.state_dict().items()} if self.average else {}
+        return state_of(self.model, self.optimizer) | raw
+
+    def restore(self, epoch):
+        """Go back to where an Epoch ended."""
+        self.result.load_state_dict(epoch.weights)
+        if self.average:
+            raw = {name: value for name, value in epoch.optimizer.items() if name.startswith("raw.")}
+            self.model.load_state_dict({name.removeprefix("raw."): value for name, value in raw.items()})
+        restore(self.model, self.optimizer, epoch.optimizer)
+
+
 def _evaluate(recipe, model, images, labels):
     """Return (mean loss, accuracy in percent) in eval mode."""
     outputs = network.outputs(model, images, recipe)
     return loss_of(recipe, outputs, labels).item(), percent_right(outputs, labels)
-
-
-def _optimizer_state(model, optimizer):
-    """Return the optimizer's tensors by <parameter>.<name>."""
-    return {
-        f"{name}.{key}": value
-        for name, parameter in model.named_parameters()
-        for key, value in optimizer.state[parameter].items()
-        if value is not None
-    }
-
-
-def _restore(model, optimizer, epoch):
-    """Put an Epoch's weights and optimizer state back, in the memory layout they had: fused kernels rely on it."""
-    model.load_state_dict(epoch.weights)
-    for name, parameter in model.named_parameters():
-        prefix = f"{name}."
-        optimizer.state[parameter] = {
-            key.removeprefix(prefix): (
-                torch.empty_like(parameter).copy_(value) if value.ndim else value.to(parameter.device, copy=True)
-            )
-            for key, value in epoch.optimizer.items()
-            if key.startswith(prefix)
-        }
 
 
 def _copied(tensors):

@@ -31,14 +31,24 @@ def model_report(rung, recipe):
         "| # | layer | output | receptive field | parameters |",
         "|--:|---|---|--:|--:|",
     ]
-    for number, row in enumerate(table, start=1):
-        shape = " × ".join(map(str, row.shape))
-        lines.append(f"| {number} | {_said(row.layer)} | {shape} | {row.receptive_field} | {row.parameters or ''} |")
+    lines += layer_lines(table)
     lines += ["", "## Recipe", "", "| key | value |", "|---|---|"]
     content = cards.recipe_content(recipe)
     lines += [f"| {key} | {_value(content[key])} |" for key in content if key not in ("rung", "network", "fingerprint")]
     lines += ["", *changes(rung)]
     return "\n".join(lines) + "\n"
+
+
+def layer_lines(rows, prefix=""):
+    """Return the lines of the layer table; a residual's layers follow it, as 4.1, 4.2, ..., with their parameters."""
+    lines = []
+    for number, row in enumerate(rows, start=1):
+        shape = " × ".join(map(str, row.shape))
+        what = "residual: its input, plus:" if row.inner else _said(row.layer)
+        count = "" if row.inner else row.parameters or ""
+        lines.append(f"| {prefix}{number} | {what} | {shape} | {row.receptive_field} | {count} |")
+        lines += layer_lines(row.inner, f"{prefix}{number}.")
+    return lines
 
 
 def changes(rung):
@@ -52,9 +62,10 @@ def changes(rung):
     if before["network"] != after["network"]:
         counts = [sum(row.parameters for row in layer_table(of)) for of in (old, recipe)]
         lines.append(f"- network: {counts[0]:,} → {counts[1]:,} parameters")
-    for key in after:
-        if key not in ("rung", "network", "fingerprint") and before[key] != after[key]:
-            lines.append(f"- {key}: {_value(before[key])} → {_value(after[key])}")
+    for key in cards.Recipe.model_fields:
+        was, now = before.get(key, "none"), after.get(key, "none")
+        if key not in ("rung", "network", "fingerprint") and was != now:
+            lines.append(f"- {key}: {_value(was)} → {_value(now)}")
     return lines
 
 

@@ -58,6 +58,38 @@ def test_crop_then_rotation_is_the_order_of_the_steps(images):
     assert torch.equal(augmented(images, [crop, rotation]), one_by_one(images, both))
 
 
+def test_affine_draws_angle_shift_scale_and_shear_in_torchvisions_meaning(images):
+    images = images.clone()
+    for edge in (images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1]):
+        edge.zero_()
+    angle, x, y, scale, shear = uniforms(5)
+
+    def moved(picture, n):
+        return F.affine(
+            picture,
+            angle=10 * (2 * angle[n].item() - 1),
+            translate=[int(5 * draw[n]) - 2 for draw in (x, y)],
+            scale=1 + 0.1 * (2 * scale[n].item() - 1),
+            shear=[15 * (2 * shear[n].item() - 1), 0.0],
+            interpolation=transforms.InterpolationMode.BILINEAR,
+        )
+
+    ours = augmented(images, [cards.Affine(degrees=10.0, translate=2, scale=0.1, shear=15.0)])
+    assert (ours.int() - one_by_one(images, moved).int()).abs().max() <= 2
+
+
+def test_affine_that_only_translates_moves_by_whole_pixels_each_as_often():
+    """A single bright pixel tells where its image went."""
+    images = torch.zeros(20000, 1, 28, 28, dtype=torch.uint8)
+    images[:, :, 14, 14] = 255
+    moved = augmented(images, [cards.Affine(translate=2)])
+    places = (moved == 255).nonzero()
+    assert len(places) == len(images)
+    counts = ((places[:, 2] - 12) * 5 + places[:, 3] - 12).bincount(minlength=25)
+    assert len(counts) == 25
+    assert ((counts - 800).abs() < 4.5 * (800 * 24 / 25) ** 0.5).all()
+
+
 def test_crop_is_applied_as_often_as_said():
     many = torch.randint(0, 256, (20000, 1, 28, 28), dtype=torch.uint8)
     cropped = augmented(many, [cards.CenterCrop(size=22, p=0.1)])

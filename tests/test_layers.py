@@ -90,6 +90,70 @@ def test_unpadded_conv_has_torchs_gradients(channels, out, side):
     torch.testing.assert_close(conv.weight.grad, weight.grad, rtol=1e-10, atol=1e-11)
 
 
+RESIDUALS = {
+    "conv last": ["batch_norm", "relu", {"conv": {"out": 4, "kernel": 3, "padding": 1}}],
+    "norm first and last": ["batch_norm", "relu", {"conv": {"out": 4, "kernel": 1}}, "batch_norm", "relu"],
+    "residual last": [
+        {"conv": {"out": 4, "kernel": 5, "padding": 2, "groups": 2}},
+        {"residual": {"layers": ["relu", {"conv": {"out": 4, "kernel": 1}}, "batch_norm", "relu"]}},
+    ],
+}
+
+
+@pytest.mark.parametrize("name", RESIDUALS)
+def test_a_residual_is_its_layers_and_its_input_by_torchs_own_layers(name):
+    """Between two normalisations, which overwrite what is theirs: their gradient, and a residual's sum."""
+    residual = cards.Residual(layers=RESIDUALS[name])
+    network_list = [
+        {"conv": {"out": 4, "kernel": 3}},
+        "batch_norm",
+        "relu",
+        residual,
+        "batch_norm",
+        {"residual": {"layers": ["tanh"]}},
+        {"max_pool": {"kernel": 2}},
+        "flatten",
+        {"linear": {"out": 10}},
+    ]
+    recipe = cards.resolve("net7").model_copy(
+        update={
+            "network": cards.Recipe.model_validate(
+                cards.resolve("net7").model_dump() | {"network": network_list, "loss": "cross_entropy"}
+            ).network
+        }
+    )
+    model = network.build(recipe, seed=0).double()
+    x = torch.randn(6, 1, 28, 28, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    results = []
+    for forward in (model, lambda x: plain(recipe.network, model, x)):
+        leaf = x.clone().requires_grad_()
+        y = forward(leaf)
+        gradients = torch.autograd.grad(y.square().sum(), [leaf, *model.parameters()])
+        results.append([y, *gradients])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-9)
+
+
+def plain(layer_list, modules, x):
+    """Return what layers make of x, by torch's functions, with the weights of the modules of the same names."""
+    modules = dict(modules.named_children())
+    for number, layer in enumerate(layer_list, start=1):
+        module = modules.get(f"{number}_{layer.name}")  # None: a normalisation has taken it in
+        if layer.name == "conv":
+            x = F.conv2d(x, module.weight, padding=layer.padding, groups=layer.groups)
+        elif layer.name == "batch_norm":
+            x = F.batch_norm(x, None, None, module.weight, module.bias, training=True)
+        elif layer.name == "residual":
+            x = x + plain(layer.layers, module, x)
+        elif layer.name == "linear":
+            x = F.linear(x, module.weight, module.bias)
+        elif layer.name == "max_pool":
+            x = F.max_pool2d(x, layer.kernel)
+        else:
+            x = {"relu": F.relu, "tanh": torch.tanh, "flatten": lambda x: x.flatten(1)}[layer.name](x)
+    return x
+
+
 @pytest.mark.parametrize("p", [0.001, 0.01, 0.05, 0.1, 0.5, 0.9])
 def test_places_are_independent_draws_with_the_probability_asked_for(p):
     """Share of ones, and of ones followed by a one at distances 1, 2 and 10: each within 4.5 deviations."""

@@ -79,13 +79,27 @@ def test_seeds_differ(data):
     assert not torch.equal(weights[0]["1_conv.weight"], weights[1]["1_conv.weight"])
 
 
-@pytest.mark.parametrize("optimizer", [{"sgd": {"momentum": 0.9}}, "adam"])
-@pytest.mark.parametrize("stop", [1, 2])
-def test_a_run_continued_at_any_epoch_ends_with_the_same_bytes(data, stop, optimizer):
-    recipe = small(optimizer=optimizer, learning_rate=0.01)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": {"sgd": {"momentum": 0.9}}},
+        {"optimizer": "adam"},
+        {
+            "optimizer": {"sgd": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}},
+            "schedule": "one_cycle",
+            "label_smoothing": 0.1,
+            "average": {"decay": 0.9},
+            "augment": [{"affine": {"degrees": 10, "translate": 2, "scale": 0.1}}],
+        },
+        {"optimizer": "adamw", "schedule": "cosine", "average": {"decay": 0.9}},
+    ],
+)
+def test_a_run_continued_at_any_epoch_ends_with_the_same_bytes(data, changes):
+    recipe = small(learning_rate=0.01, **changes)
     whole = run.run(recipe, *data, seed=0)
-    rest = list(run.epochs(recipe, *data, seed=0, done=whole[:stop]))
-    assert as_bytes(rest) == as_bytes(whole[stop:])
+    for stop in (1, 2):
+        rest = list(run.epochs(recipe, *data, seed=0, done=whole[:stop]))
+        assert as_bytes(rest) == as_bytes(whole[stop:])
 
 
 def test_training_is_that_of_a_plain_pytorch_loop(data):
@@ -161,39 +175,6 @@ def test_a_holdout_larger_than_a_class_is_refused(data):
         run.run(small(holdout=500), *data, seed=0)
 
 
-def torch_rates(make, losses):
-    parameter = nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([parameter], lr=0.5)
-    scheduler, rates = make(optimizer), []
-    for loss in losses:
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step(*([loss] if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau) else []))
-    return rates
-
-
-def our_rates(schedule, losses):
-    recipe = small(schedule=schedule, learning_rate=0.5)
-    return [run.learning_rate(recipe, number, losses[: number - 1]) for number in range(1, len(losses) + 1)]
-
-
-def test_step_schedule_is_torchs():
-    expected = torch_rates(lambda o: torch.optim.lr_scheduler.StepLR(o, 6, 0.1), range(15))
-    assert our_rates({"step": {"every": 6, "factor": 0.1}}, list(range(15))) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("patience", [0, 1, 2])
-def test_plateau_schedule_is_torchs(patience):
-    generator = torch.Generator().manual_seed(patience)
-    for _ in range(20):
-        losses = [1 / n + 0.3 * torch.rand((), generator=generator).item() for n in range(1, 20)]
-        losses[7:10] = [losses[6] * factor for factor in (1, 0.99995, 0.9998)]  # about the threshold
-        expected = torch_rates(
-            lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(o, factor=0.5, patience=patience), losses
-        )
-        assert our_rates({"plateau": {"factor": 0.5, "patience": patience}}, losses) == pytest.approx(expected)
-
-
 def test_losses_are_by_hand():
     outputs = torch.tensor([[0.7, 0.2, 0.1] + [0.0] * 7, [0.1] * 10])
     labels = torch.tensor([0, 3])
@@ -204,6 +185,65 @@ def test_losses_are_by_hand():
     absolute = small(loss="l1", network=[*SMALL["network"][:-1], "softmax"])
     expected = (0.3 + 0.2 + 0.1 + 0.9 + 0.1 * 9) / 20
     assert run.loss_of(absolute, outputs, labels).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("loss", ["nll", "cross_entropy"])
+def test_label_smoothing_is_torchs_and_only_training_sees_it(loss, data):
+    outputs = torch.randn(64, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(64) % 10
+    recipe = small(loss=loss, label_smoothing=0.1)
+    shown = outputs.log_softmax(1) if loss == "nll" else outputs
+    plain = run.loss_of(recipe, shown, labels)
+    expected = F.cross_entropy(outputs, labels, label_smoothing=0.1)
+    torch.testing.assert_close(run.smoothed(recipe, plain, shown), expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(plain, F.cross_entropy(outputs, labels), rtol=1e-12, atol=0)
+
+    still = {"loss": loss, "learning_rate": 1e-30, "schedule": "constant", "epochs": 1}
+    with_it, without = (run.run(small(**still, **key), *data, seed=0)[0] for key in ({"label_smoothing": 0.1}, {}))
+    assert with_it.row == without.row
+    moved = {**still, "learning_rate": 0.1}
+    with_it, without = (run.run(small(**moved, **key), *data, seed=0)[0] for key in ({"label_smoothing": 0.1}, {}))
+    assert with_it.row != without.row
+
+
+def test_averaged_weights_are_the_result_and_leave_the_training_alone(data):
+    """The oracle: the same run without the average, and torch's own average of two steps' weights."""
+    changes = {"schedule": "constant", "batch_size": 140, "epochs": 2}  # two steps an epoch
+    plain, averaged = (run.run(small(**changes, **key), *data, seed=0) for key in ({}, {"average": {"decay": 0.3}}))
+    for without, with_it in zip(plain, averaged, strict=True):
+        for key in ("learning_rate", "train_loss", "train_accuracy"):
+            assert with_it.row[key] == without.row[key]
+        for name, weight in without.weights.items():
+            assert torch.equal(with_it.optimizer[f"raw.{name}"], weight)
+        assert with_it.row["holdout_loss"] != without.row["holdout_loss"]
+    recipe = small(**changes)
+    model = network.build(recipe, seed=0)
+    model.load_state_dict(averaged[-1].weights)
+    images, labels = data
+    held = run.holdout_mask(labels, recipe.holdout)
+    loss = F.nll_loss(network.outputs(model, images[held], recipe), labels[held].long())
+    assert averaged[-1].row["holdout_loss"] == loss.item()
+
+
+def test_every_step_has_its_own_learning_rate(data, monkeypatch):
+    """280 images in batches of 32: nine steps an epoch, the last one smaller."""
+    rates = []
+    step = torch.optim.SGD.step
+
+    def noted(optimizer, *arguments):
+        rates.append([group["lr"] for group in optimizer.param_groups])
+        return step(optimizer, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.SGD, "step", noted)
+        rows = [epoch.row for epoch in run.run(small(schedule={"cosine": {}}), *data, seed=0)]
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    expected = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 27)
+    for number, rate in enumerate(rates):
+        assert rate == pytest.approx(expected.get_last_lr() * 2, abs=1e-12), number
+        optimizer.step()
+        expected.step()
+    assert [row["learning_rate"] for row in rows] == [rates[first][0] for first in (0, 9, 18)]
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_epoch_and_batch(data):
@@ -223,6 +263,12 @@ def test_fingerprint_changes_with_what_changes_bits_and_with_nothing_else():
         {"augment": [{"rotate": {"degrees": 8.0}}]},
         {"network": [{"dropout": {"p": 0.11}} if "dropout" in x else x for x in SMALL["network"]]},
         {"optimizer": "adam"},
+        {"schedule": "one_cycle"},
+        {"label_smoothing": 0.01},
+        {"average": {"decay": 0.995}},
+        {"augment": [{"affine": {"degrees": 7}}]},
+        {"optimizer": {"sgd": {"momentum": 0.9, "nesterov": True}}},
+        {"optimizer": {"sgd": {"momentum": 0.9, "weight_decay": 0.0001}}},
         {"input": {"mean": 0.13}},
     ):
         assert fingerprint(small(**change)) != print_of, change
@@ -240,10 +286,6 @@ def test_synthetic_digits_are_fixed_and_of_all_classes():
     assert images.max() > 128
     again, _ = synthetic_digits(40)
     assert torch.equal(images, again)
-
-
-def test_learning_rate_stays_where_nothing_schedules_it():
-    assert our_rates("constant", [1.0] * 5) == [0.5] * 5
 
 
 def test_a_gpu_that_is_not_there_is_one_line(data, monkeypatch):

@@ -12,7 +12,7 @@ import pytest
 from commands import REPOSITORY, namespace
 from test_run import as_bytes, small
 
-from ladder import run, store
+from ladder import cards, run, store
 from ladder.errors import LadderError
 from ladder.fingerprint import synthetic_digits
 
@@ -140,6 +140,17 @@ def test_the_store_changes_no_bytes(data, tmp_path):
     assert as_bytes(store.train(small(), *data, 0, tmp_path)) == as_bytes(run.run(small(), *data, 0))
 
 
+def test_a_run_that_averages_continues_from_the_store(data, tmp_path):
+    """The weights that train on are kept beside the averaged ones."""
+    recipe = small(average={"decay": 0.9}, schedule="one_cycle")
+    expected = as_bytes(store.train(recipe, *data, 0, tmp_path))
+    before = contents(tmp_path)
+    for number in (2, 3):
+        next(tmp_path.rglob(f"epoch-00{number}.safetensors")).unlink()
+    assert as_bytes(store.train(recipe, *data, 0, tmp_path)) == expected
+    assert contents(tmp_path) == before
+
+
 def flip(path):
     content = bytearray(path.read_bytes())
     content[len(content) - 100] ^= 1
@@ -181,6 +192,12 @@ def test_what_changes_a_runs_bytes_changes_its_name(data):
     assert store.digest(small(), images, labels.flip(0), 0) != name
     assert store.digest(small(epochs=4), images, labels, 0) != name
     assert store.digest(small(fingerprint="f"), images, labels, 0) != name
+
+
+def test_a_run_keeps_its_name_when_the_vocabulary_grows():
+    """The name that net7 had before cards knew label smoothing and averages, on ten synthetic digits."""
+    recipe = cards.resolve("net7").model_copy(update={"fingerprint": "f"})
+    assert store.digest(recipe, *synthetic_digits(10), 0) == "88ede8b28766ae320a0bf786"
 
 
 def test_two_processes_at_the_same_run_train_it_once(whole, tmp_path):

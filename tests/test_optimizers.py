@@ -1,0 +1,57 @@
+"""Optimizers against torch's own, unfused, in float64, with weight decay only where it belongs."""
+
+import pytest
+import torch
+from test_run import SMALL, small
+
+from ladder import network, optimizers
+
+OPTIMIZERS = {
+    "plain": ("sgd", torch.optim.SGD, {}),
+    "momentum": ({"sgd": {"momentum": 0.9}}, torch.optim.SGD, {"momentum": 0.9}),
+    "nesterov": (
+        {"sgd": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}},
+        torch.optim.SGD,
+        {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+    ),
+    "adam": ("adam", torch.optim.Adam, {}),
+    "adamw": ({"adamw": {"weight_decay": 0.2}}, torch.optim.AdamW, {"weight_decay": 0.2}),
+    "adamw as it is": ("adamw", torch.optim.AdamW, {"weight_decay": 0.01}),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_five_steps_are_torchs(name):
+    """A convolution with and one without bias, a normalisation and a linear layer: only weights are decayed."""
+    kind, make, arguments = OPTIMIZERS[name]
+    layers = [
+        {"conv": {"out": 4, "kernel": 3, "bias": True}},
+        *SMALL["network"][1:-3],
+        "flatten",
+        {"linear": {"out": 10}},
+    ]
+    recipe = small(optimizer=kind, learning_rate=0.1, network=[*layers, "log_softmax"])
+    ours, theirs = (network.build(recipe, seed=0).double() for _ in range(2))
+    names = [key for key, _ in theirs.named_parameters()]
+    spared = {key: weight for key, weight in theirs.named_parameters() if "bias" in key or "batch_norm" in key}
+    decayed = {key: weight for key, weight in theirs.named_parameters() if key not in spared}
+    assert (len(spared), len(decayed)) == (4, 3)
+    optimizer = optimizers.optimizer_of(recipe, ours)
+    plain = {key: value for key, value in arguments.items() if key != "weight_decay"}
+    oracles = [
+        make(decayed.values(), lr=0.1, foreach=False, **arguments),
+        make(spared.values(), lr=0.1, foreach=False, weight_decay=0, **plain),
+    ]
+    for step in range(5):
+        rate = 0.1 / (1 + step)
+        optimizers.set_rate(optimizer, rate)
+        for oracle in oracles:
+            oracle.param_groups[0]["lr"] = rate
+        generator = torch.Generator().manual_seed(step)
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            b.grad = torch.randn(b.shape, dtype=torch.float64, generator=generator)
+            a.grad = torch.empty_like(a).copy_(b.grad)
+        for each in (optimizer, *oracles):
+            each.step()
+    for key, a, b in zip(names, ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12, msg=key)
