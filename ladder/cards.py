@@ -392,7 +392,7 @@ class Params(Strict):
 
 def read_params(path="params.yaml"):
     """Return the checked Params of a params.yaml. Raises LadderError."""
-    return _validate(Params, read_yaml(path), path)
+    return validated(Params, read_yaml(path), path)
 
 
 def read_card(rung, cards=CARDS):
@@ -401,7 +401,7 @@ def read_card(rung, cards=CARDS):
     names = rung_names(cards)
     if rung not in names:
         raise LadderError(f"there is no rung {rung!r} in {cards}/; {nearest(rung, names)}")
-    return _validate(Card, read_yaml(path), path)
+    return validated(Card, read_yaml(path), path)
 
 
 def rung_names(cards=CARDS):
@@ -426,9 +426,9 @@ def resolve(rung, overrides=None, cards=CARDS):
             if key in ("rung", "input", "network", "fingerprint", "portable", "device"):
                 raise LadderError(f"{cards}/{name}.yaml: recipe: {key!r} is no key of a card's recipe")
         merged |= card.recipe
-        recipe = _validate(Recipe, merged, Path(cards) / f"{name}.yaml")  # so that a fault is told of its own file
+        recipe = validated(Recipe, merged, Path(cards) / f"{name}.yaml")  # so that a fault is told of its own file
     changed = overrides.model_dump(exclude_none=True) if overrides else {}
-    return _validate(Recipe, merged | changed, f"params.yaml: train, for rung {rung}") if changed else recipe
+    return validated(Recipe, merged | changed, f"params.yaml: train, for rung {rung}") if changed else recipe
 
 
 def lineage(rung, cards=CARDS):
@@ -447,7 +447,7 @@ def lineage(rung, cards=CARDS):
 
 def read_recipe(path):
     """Return the Recipe in a recipe.yaml that `plan` wrote. Raises LadderError."""
-    return _validate(Recipe, read_yaml(path), path)
+    return validated(Recipe, read_yaml(path), path)
 
 
 def recipe_content(recipe):
@@ -461,7 +461,8 @@ def nearest(name, names):
     return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
 
 
-def _validate(model, content, path):
+def validated(model, content, path):
+    """Return `content`, read from `path`, as a checked `model`. Raises LadderError that names path and key."""
     if not isinstance(content, dict):
         raise LadderError(f"{path}: expected keys and values, found {content!r}")
     try:

@@ -47,9 +47,10 @@ def read_ladder():
 def texts(rows, known, target, readme):
     """Return {path: text} of the CSV, the page and the README, which is given as it is now.
 
-    rows: of `ladder.board.facts`; known: the names of all cards; target: percent.
+    rows: of `ladder.board.facts`; known: {rung: Card} of all cards; target: percent.
     """
-    left = [rung for rung in known if rung not in {row["rung"] for row in rows}]
+    climbed = {row["rung"] for row in rows}
+    left = [rung for rung, card in known.items() if card.source and rung not in climbed]  # own ones may wait
     return {
         CSV: table(rows),
         PAGE: f"# The ladder\n\n{page(rows, left, target, '../')}\n",
@@ -70,7 +71,7 @@ def table(rows):
 def page(rows, left, target, top):
     """Return pictures, table and what its columns mean, as Markdown for GitHub.
 
-    left: the cards that are not climbed; top: the path from the page's folder to the repository's, '' or '../'.
+    left: the sources' rungs that are not climbed; top: the path from the page's folder to the top one, '' or '../'.
     """
     if not rows:
         return f"No rung has been climbed yet. `{CLIMB}` climbs them, and puts pictures and a table here."

@@ -1,0 +1,102 @@
+"""Try candidates for a rung, and rank them by the accuracy on training images held out. Never opens the test images.
+
+Usage: python -m benchmarks.search docs/search/<name>.yaml. It holds `seeds`, a list of random seeds; `holdout`, a
+number of training images; optionally `train`, overrides as in params.yaml; and `candidates`, cards by name, which may
+extend each other and the rungs. Needs data/processed/ (`dvc repro preprocess`). Writes docs/search/<name>.csv, the best first.
+Runs are kept in .runs/, so a search that was stopped continues, and one with new candidates trains only those.
+"""
+
+import argparse
+import csv
+import io
+import shutil
+import tempfile
+from pathlib import Path
+from statistics import fmean, stdev
+
+from ladder import cards, machine
+from ladder.errors import LadderError
+from ladder.files import dump_yaml, read_yaml, write_text
+from ladder.shapes import parameters, work
+from stages import run_stage
+from stages.train import PROCESSED
+
+COLUMNS = ["candidate", "parameters", "epochs", "work", "holdout_accuracy", "sd", "train_accuracy", "by_seed"]
+
+
+class Search(cards.Strict):
+    """A search's file."""
+
+    seeds: list[int]
+    holdout: int
+    candidates: dict[str, dict]
+    train: dict | None = None
+
+
+def read_search(path):
+    """Return ({candidate: Recipe}, seeds) of a search's file. Raises LadderError."""
+    search = cards.validated(Search, read_yaml(path), path)
+    overrides = cards.validated(cards.TrainOverrides, (search.train or {}) | {"holdout": search.holdout}, path)
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(cards.CARDS, folder, dirs_exist_ok=True)
+        for name, card in search.candidates.items():
+            if (Path(folder) / f"{name}.yaml").exists():
+                raise LadderError(f"{path}: candidates: {name!r} is a rung already; give it another name")
+            said = {"title": name, "target": "none"} | card
+            (Path(folder) / f"{name}.yaml").write_text(dump_yaml(said))
+        return {name: cards.resolve(name, overrides, folder) for name in search.candidates}, search.seeds
+
+
+def table(recipes, rows, seeds):
+    """Return the CSV text, the best first. rows: {candidate: the last row of each seed}."""
+    lines = []
+    for name, recipe in recipes.items():
+        reached = [row["holdout_accuracy"] for row in rows[name]]
+        lines.append(
+            {
+                "candidate": name,
+                "parameters": parameters(recipe),
+                "epochs": recipe.epochs,
+                "work": f"{work(recipe):.3g}",
+                "holdout_accuracy": round(fmean(reached), 4),
+                "sd": round(stdev(reached), 4) if len(reached) > 1 else None,
+                "train_accuracy": round(fmean(row["train_accuracy"] for row in rows[name]), 4),
+                "by_seed": " ".join(f"{seed}:{value:.2f}" for seed, value in zip(seeds, reached, strict=True)),
+            }
+        )
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(sorted(lines, key=lambda line: -line["holdout_accuracy"]))
+    return text.getvalue()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path)
+    path = parser.parse_args().file
+    recipes, seeds = read_search(path)
+    machine.configure(portable=True)
+    # torch reads what `configure` set when it is imported
+    from ladder import progress, store
+    from ladder.pool import computed_here, train_runs, training_pool
+    from ladder.tensors import read_tensors
+
+    data = read_tensors(PROCESSED / "train.safetensors")
+    images, labels = data["images"], data["labels"]
+    with training_pool(machine.workers()) as executor:
+        found = computed_here(recipes.values(), executor)
+        recipes = {name: recipe.model_copy(update={"fingerprint": found[name]}) for name, recipe in recipes.items()}
+        runs = sorted(((recipe, seed) for recipe in recipes.values() for seed in seeds), key=lambda run: -work(run[0]))
+        train_runs(runs, images, labels, executor, shown=progress.OfLadder(runs))
+    rows = {
+        name: [store.rows(store.folder_of(recipe, images, labels, seed))[-1] for seed in seeds]
+        for name, recipe in recipes.items()
+    }
+    text = table(recipes, rows, seeds)
+    write_text(path.with_suffix(".csv"), text)
+    print(text, end="")
+
+
+if __name__ == "__main__":
+    run_stage("search", main)

@@ -1,0 +1,77 @@
+"""The search: what it ranks is what runs reach on held-out images, and it never asks for the test images."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from commands import REPOSITORY, assert_one_clear_line, run_module
+
+from benchmarks.search import read_search
+from ladder import run
+from ladder.errors import LadderError
+from ladder.fingerprint import synthetic_digits
+from ladder.tensors import write_tensors
+
+SEARCH = {
+    "seeds": [100, 101],
+    "holdout": 400,
+    "train": {"epochs": 2},
+    "candidates": {
+        "slow": {"extends": "session7_steplr", "recipe": {"learning_rate": 0.0001}},
+        "fast": {"extends": "slow", "recipe": {"learning_rate": 0.05}},
+    },
+}
+
+
+@pytest.fixture
+def project(tmp_path):
+    images, labels = synthetic_digits(2000)
+    write_tensors(tmp_path / "data/processed/train.safetensors", {"images": images, "labels": labels})
+    shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
+    return tmp_path
+
+
+def write(folder, **changes):
+    (folder / "search.yaml").write_text(yaml.safe_dump(SEARCH | changes))
+
+
+def test_candidates_are_ranked_by_what_their_runs_reach_on_the_holdout(project, monkeypatch):
+    write(project)
+    done = run_module("benchmarks.search", project, "search.yaml")
+    assert done.returncode == 0, done.stderr
+    with (project / "search.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["candidate"] for row in rows] == ["fast", "slow"]
+    monkeypatch.chdir(project)
+    recipes, seeds = read_search(Path("search.yaml"))
+    for row in rows:
+        ended = [run.run(recipes[row["candidate"]], *synthetic_digits(2000), seed)[-1].row for seed in seeds]
+        expected = [epoch["holdout_accuracy"] for epoch in ended]
+        assert float(row["holdout_accuracy"]) == pytest.approx(sum(expected) / 2, abs=1e-4)
+        assert row["by_seed"] == f"100:{expected[0]:.2f} 101:{expected[1]:.2f}"
+        assert row["parameters"] == "7596"
+    assert (project / "search.csv").read_text() in done.stdout
+
+
+BAD = {
+    "unknown key": ({"seed": [1]}, "search.yaml: unknown key 'seed'; did you mean 'seeds'?"),
+    "no holdout": ({"holdout": 3}, "search.yaml: holdout: 3 will not do"),
+    "a rung's name": ({"candidates": {"net9": {"extends": "net8"}}}, "'net9' is a rung already"),
+    "a bad recipe": ({"candidates": {"x": {"extends": "net8", "recipe": {"epoch": 3}}}}, "x.yaml: unknown key 'epoch'"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_faulty_search_is_one_clear_line(project, monkeypatch, fault):
+    changes, said = BAD[fault]
+    write(project, **changes)
+    monkeypatch.chdir(project)
+    with pytest.raises(LadderError) as raised:
+        read_search(Path("search.yaml"))
+    assert said in str(raised.value)
+
+
+def test_a_missing_search_is_one_clear_line(project):
+    assert_one_clear_line(run_module("benchmarks.search", project, "none.yaml"), "search: none.yaml: no such file")
