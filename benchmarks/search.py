@@ -2,8 +2,9 @@
 
 Usage: python -m benchmarks.search docs/search/<name>.yaml. It holds `seeds`, a list of random seeds; `holdout`, a
 number of training images; optionally `train`, overrides as in params.yaml; and `candidates`, cards by name, which may
-extend each other and the rungs. Needs data/processed/ (`dvc repro preprocess`). Writes docs/search/<name>.csv, the best first.
-Runs are kept in .runs/, so a search that was stopped continues, and one with new candidates trains only those.
+extend each other and the rungs. Needs data/processed/ (`dvc repro preprocess`). Writes docs/search/<name>.csv, the best
+first. Runs are kept in .runs/, so a search that was stopped continues, and one with new candidates trains only
+those.
 """
 
 import argparse
