@@ -1,8 +1,8 @@
 """Try candidates for a rung, and rank them by the accuracy on training images held out. Never opens the test images.
 
-Usage: python -m benchmarks.search docs/search/<name>.yaml. It holds `seeds`, a list of random seeds; `holdout`, a
+Usage: python -m benchmarks.search <name>.yaml. It holds `seeds`, a list of random seeds; `holdout`, a
 number of training images; optionally `train`, overrides as in params.yaml; and `candidates`, cards by name, which may
-extend each other and the rungs. Needs data/processed/ (`dvc repro preprocess`). Writes docs/search/<name>.csv, the best
+extend each other and the rungs. Needs data/processed/ (`dvc repro preprocess`). Writes <name>.csv beside it, the best
 first. Runs are kept in .runs/, so a search that was stopped continues, and one with new candidates trains only
 those.
 """
@@ -14,6 +14,8 @@ import shutil
 import tempfile
 from pathlib import Path
 from statistics import fmean, stdev
+
+from pydantic import Field
 
 from ladder import cards, machine
 from ladder.errors import LadderError
@@ -28,8 +30,8 @@ COLUMNS = ["candidate", "parameters", "epochs", "work", "holdout_accuracy", "sd"
 class Search(cards.Strict):
     """A search's file."""
 
-    seeds: list[int]
-    holdout: int
+    seeds: list[int] = Field(min_length=1)
+    holdout: int = Field(gt=0)
     candidates: dict[str, dict]
     train: dict | None = None
 
@@ -89,7 +91,7 @@ def main():
         found = computed_here(recipes.values(), executor)
         recipes = {name: recipe.model_copy(update={"fingerprint": found[name]}) for name, recipe in recipes.items()}
         runs = sorted(((recipe, seed) for recipe in recipes.values() for seed in seeds), key=lambda run: -work(run[0]))
-        train_runs(runs, images, labels, executor, shown=progress.OfLadder(runs))
+        train_runs(runs, images, labels, executor, shown=progress.OfLadder(runs), to_the_end=True)
     rows = {
         name: [store.rows(store.folder_of(recipe, images, labels, seed))[-1] for seed in seeds]
         for name, recipe in recipes.items()

@@ -37,21 +37,21 @@ def facts(cards, reports):
 
 
 def in_order(cards):
-    """Return {rung: source project or None}: by project, parents before children, short branches before long ones.
+    """Return {rung: source project or None}: by project, parents before children, small branches before large ones.
 
     An own rung stands with the project of the rung that it extends. cards: {rung: Card}, in the order of
-    `rung_names`, which decides between branches of one length. Raises LadderError for a circle.
+    `rung_names`, which decides between branches of one size. Raises LadderError for a circle.
     """
     children, found = {}, {}
     for rung, card in cards.items():
         children.setdefault(card.extends, []).append(rung)
 
-    def length(rung):
-        return 1 + sum(length(child) for child in children.get(rung, []))
+    def size(rung):
+        return 1 + sum(size(child) for child in children.get(rung, []))
 
     def visit(rung, project):
         found[rung] = cards[rung].source.project if cards[rung].source else project
-        for child in sorted(children.get(rung, []), key=length):
+        for child in sorted(children.get(rung, []), key=size):
             visit(child, found[rung])
 
     for root in children.get(None, []):

@@ -28,6 +28,7 @@ CARDS = Path("rungs/cards")
 Count = Annotated[int, Field(ge=1)]
 Epochs = Annotated[int, Field(ge=1, le=1000)]
 BatchSize = Annotated[int, Field(ge=2, le=10000)]
+Seeds = Annotated[int, Field(ge=1, le=100)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -385,7 +386,7 @@ class Params(Strict):
     """params.yaml."""
 
     model: str
-    seeds: Annotated[int, Field(ge=1, le=100)]
+    seeds: Seeds
     train: TrainOverrides = TrainOverrides()
     evaluate: EvaluateParams
 

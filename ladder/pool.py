@@ -7,7 +7,6 @@ import threading
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import partial
 from multiprocessing.connection import wait as wait_for
 
 from ladder import cluster, progress, store
@@ -31,41 +30,52 @@ def train_seeds(recipe, images, labels, seeds, executor, root=store.RUNS, on_epo
     return {seed: store.finished(recipe, images, labels, seed, root) for seed in seeds}
 
 
-def train_runs(runs, images, labels, executor, root=store.RUNS, shown=None, on_rows=lambda run, rows: None):
+def train_runs(
+    runs, images, labels, executor, root=store.RUNS, shown=None, on_rows=lambda run, rows: None, to_the_end=False
+):
     """Train every (recipe, seed) of the list `runs`, in its order, so that the store under `root` holds them all.
 
     executor: a process pool, whose processes write to this disk, or a ladder.cluster.Cluster, which brings runs here.
     shown: one of ladder.progress. on_rows is called with (place in `runs`, its rows so far) whenever an epoch is
     finished. The result does not depend on the executor. Raises LadderError naming rung, seed and epoch where a run
-    fails or its process dies.
+    fails, with `to_the_end` only after all others, or where a process dies.
     """
     folders = [store.folder_of(recipe, images, labels, seed, root) for recipe, seed in runs]
     away = isinstance(executor, cluster.Cluster)
-    submit = executor.submit_run if away else partial(executor.submit, _train)
-    futures = {
-        submit(recipe, images.numpy(), labels.numpy(), seed, root): run for run, (recipe, seed) in enumerate(runs)
-    }
-    counts, open_runs = dict.fromkeys(range(len(runs)), 0), set(range(len(runs)))
+    futures = {}
+    for run, (recipe, seed) in enumerate(runs):
+        arguments = recipe, images.numpy(), labels.numpy(), seed
+        future = executor.submit_run(*arguments, folders[run]) if away else executor.submit(_train, *arguments, root)
+        futures[future] = run
+    counts, open_runs, faults = [0] * len(runs), set(range(len(runs))), []
     with shown or progress.of_seeds(runs) as shown:
         pending = set(futures)
         while pending:
             finished, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
             for run in sorted(open_runs):
-                if (count := store.count(folders[run])) > counts[run]:
-                    rows = store.rows(folders[run])
-                    counts[run] = count
+                if store.count(folders[run]) > counts[run] and len(rows := store.rows(folders[run])) > counts[run]:
+                    counts[run] = len(rows)
                     shown.show(run, rows)
                     on_rows(run, rows)
             shown.step()
             open_runs -= {futures[future] for future in finished}
-            _raise_first(finished, runs, counts)
+            errors = [error for future in finished if (error := future.exception())]
+            faults += [_explained(error, runs, counts) for error in errors]
+            if faults and not (to_the_end and all(isinstance(error, LadderError) for error in errors)):
+                raise faults[0]
+    if faults:
+        more = f" (and {len(faults) - 1} more runs failed)" if len(faults) > 1 else ""
+        raise LadderError(f"{faults[0]}{more}")
 
 
 def computed_here(recipes, executor):
-    """Return {rung: fingerprint} as the processes of `executor` compute it; a cluster's workers check it themselves."""
+    """Return {rung: fingerprint} as the processes of `executor` compute it.
+
+    A cluster's workers check what was planned themselves; where nothing was, it is what this process computes.
+    """
     recipes = list(recipes)
     if isinstance(executor, cluster.Cluster):
-        return {recipe.rung: recipe.fingerprint for recipe in recipes}
+        return {recipe.rung: recipe.fingerprint or fingerprint(recipe) for recipe in recipes}
     found = executor.map(fingerprint, recipes)
     return {recipe.rung: bits for recipe, bits in zip(recipes, found, strict=True)}
 
@@ -122,19 +132,16 @@ def _end_with_parent():
     os._exit(1)
 
 
-def _raise_first(finished, runs, counts):
-    """Raise what the first failed future holds, as a LadderError that names rung, seed and epoch."""
-    for future in finished:
-        error = future.exception()
-        if isinstance(error, BrokenProcessPool):
-            at = [
-                f"rung {recipe.rung} seed {seed} in epoch {counts[run] + 1}"
-                for run, (recipe, seed) in enumerate(runs)
-                if counts[run] < recipe.epochs
-            ]
-            raise LadderError(
-                "a training process was killed from outside (too little memory?); unfinished, among others: "
-                f"{', '.join(at[:4])}; finished epochs are kept, so start again to continue"
-            )
-        if error is not None:
-            raise error
+def _explained(error, runs, counts):
+    """Return what a run's future failed with; for a broken pool a LadderError that says what was at work."""
+    if not isinstance(error, BrokenProcessPool):
+        return error
+    at = [
+        f"rung {recipe.rung} seed {seed} in epoch {count + 1}"
+        for (recipe, seed), count in zip(runs, counts, strict=True)
+        if count < recipe.epochs
+    ]
+    return LadderError(
+        "a training process was killed from outside (too little memory?); unfinished, among others: "
+        f"{', '.join(at[:4])}; finished epochs are kept, so start again to continue"
+    )

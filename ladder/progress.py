@@ -25,7 +25,7 @@ class OfLadder:
         self.start, self.said, self.ended = time.monotonic(), float("-inf"), 0
         self.work = {run: work(recipe) for run, (recipe, _) in enumerate(runs)}
         self.runs, self.rows, self.before = runs, {}, None
-        self.bar = tqdm(total=1.0, bar_format="{percentage:3.0f} % |{bar:20}| {desc}") if sys.stderr.isatty() else None
+        self.bar = tqdm(total=1.0, bar_format="{percentage:3.0f} % |{bar:10}| {desc}") if sys.stderr.isatty() else None
 
     def __enter__(self):
         return self
@@ -44,7 +44,7 @@ class OfLadder:
         if self.before is None:
             self.before = share  # what the store had already
         ended = sum(part == 1 for part in done.values())
-        text = f"{ended} of {len(done)} runs done{self._running(done)}{self._left(share)}"
+        text = f"{ended} of {len(done)} runs done{self._left(share)}{self._running(done)}"
         if self.bar:
             self.bar.set_description_str(text, refresh=False)
             self.bar.update(share - self.bar.n)

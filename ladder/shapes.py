@@ -60,7 +60,7 @@ def parameters(recipe):
 def work(recipe):
     """Return the relative cost of a training on a CPU: multiplications, and 24 for each number written to memory.
 
-    That weighs the rungs as they were timed on one core, within a factor of 1.6.
+    That weighs the rungs as they were timed on one core, within a factor of 1.7.
     """
     return recipe.epochs * _work(layer_table(recipe))
 

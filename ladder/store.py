@@ -39,21 +39,21 @@ def folder_of(recipe, images, labels, seed, root=RUNS):
     return Path(root) / digest(recipe, images, labels, seed)
 
 
-def train(recipe, images, labels, seed, root=RUNS):
+def train(recipe, images, labels, seed, root=RUNS, on_saved=lambda path: None):
     """Return the Epochs of a run, training only those that the store under `root` lacks.
 
+    on_saved is called with the file of each epoch that was trained.
     Another process at the same run is waited for, then its epochs are used. Raises LadderError, naming
     rung, seed and epoch, where a loss is not finite or the memory is not enough.
     """
     folder = folder_of(recipe, images, labels, seed, root)
     with _locked(folder):
-        os.utime(folder)  # used now: see `prune`
         for leftover in folder.glob(".*.tmp"):  # of a process that was killed while writing
             leftover.unlink()
         done = load(folder, recipe.epochs)
         try:
             for epoch in run.epochs(recipe, images, labels, seed, done):
-                _save(folder, epoch)
+                on_saved(_save(folder, epoch))
                 done.append(epoch)
         except (LadderError, MemoryError, RuntimeError) as error:
             raise LadderError(f"rung {recipe.rung}, seed {seed}, {_explained(error, len(done) + 1)}") from error
@@ -62,6 +62,8 @@ def train(recipe, images, labels, seed, root=RUNS):
 
 def load(folder, limit):
     """Return the Epochs 1, 2, ... of a run's folder, up to the first that is missing or damaged."""
+    if folder.exists():
+        os.utime(folder)  # used now: see `prune`
     done = []
     while len(done) < limit and (epoch := _read(_path(folder, len(done) + 1), folder.name)) is not None:
         done.append(epoch)
@@ -100,11 +102,10 @@ def carry_out(folder):
 
 
 def carry_in(folder, files):
-    """Write what `carry_out` returned into a run's folder, where it is not yet there."""
+    """Write what `carry_out` returned into a run's folder."""
     with _locked(folder):
         for name, content in files.items():
-            if not (folder / name).exists():
-                write_bytes(folder / name, content)
+            write_bytes(folder / name, content)
 
 
 def prune(days, root=RUNS):
@@ -124,11 +125,14 @@ def prune(days, root=RUNS):
 
 
 def _save(folder, epoch):
+    """Write an Epoch into a run's folder and return its file."""
     tensors = {f"weights/{name}": tensor for name, tensor in epoch.weights.items()}
     tensors |= {f"optimizer/{name}": tensor for name, tensor in epoch.optimizer.items()}
     content = {"run": folder.name, "row": epoch.row}
     metadata = json.dumps(content | {"sha256": _checksum(tensors, content)})
-    write_tensors(_path(folder, epoch.row["epoch"]), tensors, metadata)
+    path = _path(folder, epoch.row["epoch"])
+    write_tensors(path, tensors, metadata)
+    return path
 
 
 def _read(path, name):

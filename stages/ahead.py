@@ -29,9 +29,15 @@ def stale():
     return [name.removeprefix(prefix) for name in json.loads(done.stdout) if name.startswith(prefix)]
 
 
+class Ladder(cards.Strict):
+    """rungs/params.yaml."""
+
+    seeds: dict[str, cards.Seeds]
+
+
 def asked_for(names):
     """Return {rung: number of seeds} for these rungs of the ladder. Raises LadderError for one that is none."""
-    seeds = read_yaml(PARAMS)["seeds"]
+    seeds = cards.validated(Ladder, read_yaml(PARAMS), PARAMS).seeds
     for name in names:
         if name not in seeds:
             raise LadderError(f"{PARAMS} has no seeds for a rung {name!r}; {cards.nearest(name, seeds)}")
@@ -73,7 +79,7 @@ def main():
         due = [checked(recipe, found[rung], f"{PIPELINE}:plan@{rung}") for rung, recipe in due.items()]
         runs = sorted((run for recipe in due for run in missing(recipe)), key=lambda run: -work(run[0]))
         print(f"ahead: {len(runs)} runs of {len(due)} rungs", flush=True)
-        train_runs(runs, images, labels, executor, shown=progress.OfLadder(runs))
+        train_runs(runs, images, labels, executor, shown=progress.OfLadder(runs), to_the_end=True)
     print("ahead: all trained")
 
 

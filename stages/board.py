@@ -61,7 +61,7 @@ def texts(rows, known, target, readme):
 def table(rows):
     """Return the rows as CSV text: None is empty, and what single seeds reached is left to curves.csv."""
     text = io.StringIO()
-    keys = [key for key in rows[0] if key != "accuracies"] if rows else []
+    keys = [key for key in rows[0] if key != "accuracies"]
     writer = csv.DictWriter(text, keys, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -73,8 +73,6 @@ def page(rows, left, target, top):
 
     left: the sources' rungs that are not climbed; top: the path from the page's folder to the top one, '' or '../'.
     """
-    if not rows:
-        return f"No rung has been climbed yet. `{CLIMB}` climbs them, and puts pictures and a table here."
     lines = [
         f"![The ladder step by step: test accuracy of each rung, ours and reported]({top}{STEPS})",
         "",
@@ -89,7 +87,7 @@ def page(rows, left, target, top):
             project = row["project"]
             lines.append(f"| **{f'project {project}' if project else 'own rungs'}** {'| ' * len(HEAD)}".rstrip())
         lines.append(f"| {' | '.join(_cells(row, top))} |")
-    lines += ["", *_meaning(target)]
+    lines += ["", *_meaning(target, rows)]
     if left:
         lines += ["", f"Not climbed yet: {', '.join(left)}."]
     return "\n".join(lines)
@@ -154,9 +152,12 @@ def _verdict(row):
     return f"{said}<br>{interval({'low': row['next_run_low'], 'high': row['next_run_high']}, 2)}"
 
 
-def _meaning(target):
+def _meaning(target, rows):
+    steps = [(row["parent"], row["rung"]) for row in rows if row["step_verdict"]]
+    again = f" `python -m stages.compare {' '.join(steps[0])}` says it again, with details." if steps else ""
     return [
-        "Accuracies in percent, changes in points; *test* is the 10,000 test images, which no choice has looked at.",
+        "Accuracies in percent, changes in points; *test* is the 10,000 test images, by which the five projects chose "
+        "their steps, and this one nothing.",
         "",
         "- **reported**: what the project's text says. Its test accuracy is that of its best epoch, or, where *last* "
         "stands behind it, of its last. Its train accuracy is a running mean in training mode.",
@@ -165,7 +166,7 @@ def _meaning(target):
         "- **gap**: accuracy on the clean training images minus that on the test images, both of the last weights. "
         f"**held**: how many of the last epochs all stay at {target:g} % or above (mean of the seeds).",
         "- **the step**: our change from the rung behind the arrow, with its 95 % interval: **better** or **worse** "
-        "where the interval leaves 0 out. `python -m stages.compare net3 net4` says it again, with details.",
+        f"where the interval leaves 0 out.{again}",
         "- **the reported test accuracy is** one run's, so it is held against the interval in brackets, in which one "
         "more run of ours would fall in 95 % of cases (best epochs against a best epoch, last against last): "
         "*reproduced* inside, **above ours** where it is higher than that, **below ours** where it is lower.",

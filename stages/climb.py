@@ -34,14 +34,13 @@ def arguments():
 def trained(recipe, seeds, images, labels):
     """Return (Recipe, {seed: [Epoch, ...]}): from the store, or trained now with the bits found here."""
     from ladder import store
-    from ladder.fingerprint import fingerprint
-    from ladder.pool import train_seeds, training_pool
+    from ladder.pool import computed_here, train_seeds, training_pool
 
     stored = {seed: store.load(store.folder_of(recipe, images, labels, seed), recipe.epochs) for seed in seeds}
     if all(len(epochs) == recipe.epochs for epochs in stored.values()):
         return recipe, stored
     with training_pool(machine.side_by_side(recipe, len(seeds))) as executor:
-        recipe = checked(recipe, fingerprint(recipe), f"{PIPELINE}:plan@{recipe.rung}")
+        recipe = checked(recipe, computed_here([recipe], executor)[recipe.rung], f"{PIPELINE}:plan@{recipe.rung}")
         return recipe, train_seeds(recipe, images, labels, seeds, executor)
 
 

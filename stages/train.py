@@ -65,13 +65,12 @@ def main():
     recipe = cards.read_recipe(REPORTS / "recipe.yaml")
     machine.configure(recipe.portable)
     # torch reads what `configure` set when it is imported
-    from ladder.fingerprint import fingerprint
-    from ladder.pool import train_seeds, training_pool
+    from ladder.pool import computed_here, train_seeds, training_pool
     from ladder.tensors import read_tensors, write_tensors
 
     start = time.monotonic()
     with training_pool(machine.side_by_side(recipe, len(seeds))) as executor:
-        recipe = checked(recipe, fingerprint(recipe))
+        recipe = checked(recipe, computed_here([recipe], executor)[recipe.rung])
         data = read_tensors(PROCESSED / "train.safetensors")
         runs = train_seeds(recipe, data["images"], data["labels"], seeds, executor, on_epoch=write_history)
     for seed, epochs in runs.items():
