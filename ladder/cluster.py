@@ -33,8 +33,10 @@ def connected(address):
     with client:
         _check(client.scheduler_info(n_workers=-1)["workers"], address)
         cluster = Cluster(client)
-        yield cluster
-        cluster.close()
+        try:
+            yield cluster
+        finally:
+            cluster.close()
 
 
 class Cluster:

@@ -12,6 +12,7 @@ from multiprocessing.connection import wait as wait_for
 from ladder import cluster, progress, store
 from ladder.errors import LadderError
 from ladder.fingerprint import fingerprint
+from ladder.shapes import work
 
 
 def train_seeds(recipe, images, labels, seeds, executor, root=store.RUNS, on_epoch=lambda rows: None):
@@ -26,12 +27,18 @@ def train_seeds(recipe, images, labels, seeds, executor, root=store.RUNS, on_epo
         history[runs[run][1]] = rows
         on_epoch(history)
 
-    train_runs(runs, images, labels, executor, root, progress.of_seeds(runs), on_rows)
+    train_runs(runs, images, labels, executor, progress.of_seeds(runs), root, on_rows)
     return {seed: store.finished(recipe, images, labels, seed, root) for seed in seeds}
 
 
+def train_many(runs, images, labels, executor):
+    """Train many runs by `train_runs`, past those that fail; the longest first, so that no core waits at the end."""
+    runs = sorted(runs, key=lambda run: -work(run[0]))
+    train_runs(runs, images, labels, executor, progress.OfLadder(runs), to_the_end=True)
+
+
 def train_runs(
-    runs, images, labels, executor, root=store.RUNS, shown=None, on_rows=lambda run, rows: None, to_the_end=False
+    runs, images, labels, executor, shown, root=store.RUNS, on_rows=lambda run, rows: None, to_the_end=False
 ):
     """Train every (recipe, seed) of the list `runs`, in its order, so that the store under `root` holds them all.
 
@@ -48,7 +55,7 @@ def train_runs(
         future = executor.submit_run(*arguments, folders[run]) if away else executor.submit(_train, *arguments, root)
         futures[future] = run
     counts, open_runs, faults = [0] * len(runs), set(range(len(runs))), []
-    with shown or progress.of_seeds(runs) as shown:
+    with shown:
         pending = set(futures)
         while pending:
             finished, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)

@@ -1,4 +1,4 @@
-"""One script a stage, run as `python -m stages.<name>`: parameters and files in, files out."""
+"""One script a stage, and a command beside the stages, run as `python -m stages.<name>`: files in, files out."""
 
 import sys
 

@@ -12,7 +12,6 @@ import subprocess
 from ladder import cards, machine
 from ladder.errors import LadderError
 from ladder.files import read_yaml
-from ladder.shapes import work
 from stages import run_stage
 from stages.climb import PIPELINE, RUNGS
 from stages.train import PROCESSED, checked
@@ -59,8 +58,8 @@ def main():
     recipes = {rung: planned(rung) for rung in wanted}
     machine.configure(portable=True)
     # torch reads what `configure` set when it is imported
-    from ladder import progress, store
-    from ladder.pool import computed_here, train_runs, training_pool
+    from ladder import store
+    from ladder.pool import computed_here, train_many, training_pool
     from ladder.tensors import read_tensors
 
     data = read_tensors(PROCESSED / "train.safetensors")
@@ -77,9 +76,9 @@ def main():
     with training_pool(machine.workers()) as executor:
         found = computed_here(due.values(), executor)
         due = [checked(recipe, found[rung], f"{PIPELINE}:plan@{rung}") for rung, recipe in due.items()]
-        runs = sorted((run for recipe in due for run in missing(recipe)), key=lambda run: -work(run[0]))
+        runs = [run for recipe in due for run in missing(recipe)]
         print(f"ahead: {len(runs)} runs of {len(due)} rungs", flush=True)
-        train_runs(runs, images, labels, executor, shown=progress.OfLadder(runs), to_the_end=True)
+        train_many(runs, images, labels, executor)
     print("ahead: all trained")
 
 

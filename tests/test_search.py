@@ -8,11 +8,11 @@ import pytest
 import yaml
 from commands import REPOSITORY, assert_one_clear_line, run_module
 
-from benchmarks.search import read_search
 from ladder import run
 from ladder.errors import LadderError
 from ladder.fingerprint import synthetic_digits
 from ladder.tensors import write_tensors
+from stages.search import read_search
 
 SEARCH = {
     "seeds": [100, 101],
@@ -39,7 +39,7 @@ def write(folder, **changes):
 
 def test_candidates_are_ranked_by_what_their_runs_reach_on_the_holdout(project, monkeypatch):
     write(project)
-    done = run_module("benchmarks.search", project, "search.yaml")
+    done = run_module("stages.search", project, "search.yaml")
     assert done.returncode == 0, done.stderr
     with (project / "search.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -74,4 +74,4 @@ def test_a_faulty_search_is_one_clear_line(project, monkeypatch, fault):
 
 
 def test_a_missing_search_is_one_clear_line(project):
-    assert_one_clear_line(run_module("benchmarks.search", project, "none.yaml"), "search: none.yaml: no such file")
+    assert_one_clear_line(run_module("stages.search", project, "none.yaml"), "search: none.yaml: no such file")

@@ -1,10 +1,9 @@
 """Try candidates for a rung, and rank them by the accuracy on training images held out. Never opens the test images.
 
-Usage: python -m benchmarks.search <name>.yaml. It holds `seeds`, a list of random seeds; `holdout`, a
-number of training images; optionally `train`, overrides as in params.yaml; and `candidates`, cards by name, which may
-extend each other and the rungs. Needs data/processed/ (`dvc repro preprocess`). Writes <name>.csv beside it, the best
-first. Runs are kept in .runs/, so a search that was stopped continues, and one with new candidates trains only
-those.
+Usage: python -m stages.search <name>.yaml. It holds `seeds`, a list of random seeds; `holdout`, a number of training
+images; optionally `train`, overrides as in params.yaml; and `candidates`, cards by name, which may extend each other
+and the rungs. Reads: that file, rungs/cards/, data/processed/train.safetensors. Writes: <name>.csv beside it, the best
+first. Runs are kept in .runs/, so a search that was stopped continues, and one with new candidates trains only those.
 """
 
 import argparse
@@ -75,14 +74,14 @@ def table(recipes, rows, seeds):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m stages.search", description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path)
     path = parser.parse_args().file
     recipes, seeds = read_search(path)
     machine.configure(portable=True)
     # torch reads what `configure` set when it is imported
-    from ladder import progress, store
-    from ladder.pool import computed_here, train_runs, training_pool
+    from ladder import store
+    from ladder.pool import computed_here, train_many, training_pool
     from ladder.tensors import read_tensors
 
     data = read_tensors(PROCESSED / "train.safetensors")
@@ -90,8 +89,7 @@ def main():
     with training_pool(machine.workers()) as executor:
         found = computed_here(recipes.values(), executor)
         recipes = {name: recipe.model_copy(update={"fingerprint": found[name]}) for name, recipe in recipes.items()}
-        runs = sorted(((recipe, seed) for recipe in recipes.values() for seed in seeds), key=lambda run: -work(run[0]))
-        train_runs(runs, images, labels, executor, shown=progress.OfLadder(runs), to_the_end=True)
+        train_many([(recipe, seed) for recipe in recipes.values() for seed in seeds], images, labels, executor)
     rows = {
         name: [store.rows(store.folder_of(recipe, images, labels, seed))[-1] for seed in seeds]
         for name, recipe in recipes.items()
