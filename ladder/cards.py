@@ -146,13 +146,6 @@ class LogSoftmax(Strict):
     name: ClassVar = "log_softmax"
 
 
-class Residual(Strict):
-    """A chain of layers, and its input added to its output: K. He et al., arXiv:1512.03385."""
-
-    name: ClassVar = "residual"
-    layers: list["Layer"] = Field(min_length=1)
-
-
 Layer = _one_of(
     Conv,
     Linear,
@@ -166,9 +159,7 @@ Layer = _one_of(
     Flatten,
     Softmax,
     LogSoftmax,
-    Residual,
 )
-Residual.model_rebuild()
 
 
 # --- the recipe -------------------------------------------------------------------------------------------------
@@ -203,13 +194,6 @@ class Adam(Strict):
     name: ClassVar = "adam"
 
 
-class AdamW(Strict):
-    """Adam with decoupled weight decay, which spares biases and normalisations: arXiv:1711.05101."""
-
-    name: ClassVar = "adamw"
-    weight_decay: Fraction = 0.01
-
-
 class Constant(Strict):
     name: ClassVar = "constant"
 
@@ -236,25 +220,14 @@ class Plateau(Strict):
 class OneCycle(Strict):
     """Step by step from `start` up to the peak in the first `warm_up` of all steps, then down to `end`.
 
-    The peak is the recipe's learning rate; start, end: fractions of it. anneal: along half a cosine or a straight
-    line. As torch's OneCycleLR; from L. N. Smith and N. Topin, arXiv:1708.07120.
+    The peak is the recipe's learning rate; start, end: fractions of it; both ways are half a cosine. As torch's
+    OneCycleLR; from L. N. Smith and N. Topin, arXiv:1708.07120.
     """
 
     name: ClassVar = "one_cycle"
     warm_up: Fraction = 0.3
     start: Annotated[float, Field(gt=0, le=1)] = 0.04
     end: Annotated[float, Field(ge=0, le=1)] = 0.0001
-    anneal: Literal["cosine", "linear"] = "cosine"
-
-
-class Cosine(Strict):
-    """Step by step from the recipe's learning rate down half a cosine, to `end` (a fraction of it) after the last step.
-
-    As torch's CosineAnnealingLR over steps; from I. Loshchilov and F. Hutter, arXiv:1608.03983, without restarts.
-    """
-
-    name: ClassVar = "cosine"
-    end: Fraction = 0.0
 
 
 class Rotate(Strict):
@@ -294,12 +267,6 @@ class Affine(Strict):
         return self
 
 
-class Average(Strict):
-    """Average the weights over the steps, each step's with weight 1 - decay: `ladder/average.py`."""
-
-    decay: Annotated[float, Field(gt=0, lt=1)]
-
-
 # A recipe says nothing of what it does without, so a key that is new changes no recipe, nor a run's digest, of before.
 SAID_IF_SET = Field(exclude_if=operator.not_)
 
@@ -314,10 +281,9 @@ class Recipe(Strict):
     batch_size: BatchSize
     loss: Literal["nll", "cross_entropy", "l1"]
     label_smoothing: Annotated[Fraction, SAID_IF_SET] = 0.0
-    optimizer: _one_of(Sgd, Adam, AdamW)
+    optimizer: _one_of(Sgd, Adam)
     learning_rate: Positive
-    schedule: _one_of(Constant, Step, Plateau, OneCycle, Cosine) = Constant()
-    average: Annotated[Average | None, SAID_IF_SET] = None
+    schedule: _one_of(Constant, Step, Plateau, OneCycle) = Constant()
     augment: list[_one_of(Rotate, CenterCrop, Affine)] = []
     holdout: Annotated[int, Field(ge=0, le=30000, multiple_of=10)] = 0  # training images kept back
     portable: bool = True
@@ -357,6 +323,7 @@ class Card(Strict):
     """A card file as it is written: what it does not say, its parent says."""
 
     extends: str | None = None
+    against: str | None = None  # the rung it is to beat, where that is not the one it extends
     title: str
     target: str
     source: Source | None = None
@@ -365,6 +332,11 @@ class Card(Strict):
     input: dict | None = None
     network: list | None = None
     recipe: dict = {}
+
+    @property
+    def rival(self):
+        """The rung it is judged against, or None."""
+        return self.against or self.extends
 
 
 class TrainOverrides(Strict):
@@ -419,6 +391,7 @@ def resolve(rung, overrides=None, cards=CARDS):
     merged = {"rung": rung}
     for name in reversed(lineage(rung, cards)):
         card = read_card(name, cards)
+        _named(name, "against", cards)  # to check it
         if card.input is not None:
             merged["input"] = merged.get("input", {}) | card.input
         if card.network is not None:
@@ -435,15 +408,19 @@ def resolve(rung, overrides=None, cards=CARDS):
 def lineage(rung, cards=CARDS):
     """Return the names [rung, its parent, its parent's parent, ...]. Raises LadderError on a circle."""
     names = [rung]
-    while parent := read_card(names[-1], cards).extends:
+    while parent := _named(names[-1], "extends", cards):
         if parent in names:
             raise LadderError(f"{cards}/{names[-1]}.yaml: extends: a circle, {' -> '.join([*names, parent])}")
-        if parent not in rung_names(cards):
-            raise LadderError(
-                f"{cards}/{names[-1]}.yaml: extends: there is no rung {parent!r}; {nearest(parent, rung_names(cards))}"
-            )
         names.append(parent)
     return names
+
+
+def _named(rung, key, cards):
+    """Return the rung that a card names under `key`, or None. Raises LadderError where there is no such rung."""
+    name, names = getattr(read_card(rung, cards), key), rung_names(cards)
+    if name is not None and name not in names:
+        raise LadderError(f"{cards}/{rung}.yaml: {key}: there is no rung {name!r}; {nearest(name, names)}")
+    return name
 
 
 def read_recipe(path):

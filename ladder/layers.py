@@ -35,8 +35,8 @@ class Drop(nn.Module):
 class NormReluDrop(nn.BatchNorm2d):
     """Batch normalisation, then ReLU where `relu`, then dropout where p: one pass over memory where three were.
 
-    elements: as in Drop. in_place: the input is the output of a convolution or a residual, which nobody else
-    needs, so it may be overwritten.
+    elements: as in Drop. in_place: the input is the output of a convolution, which nobody else needs, so it
+    may be overwritten.
     """
 
     def __init__(self, channels, relu, p, elements, in_place):
@@ -59,15 +59,6 @@ class UnpaddedConv(nn.Conv2d):
 
     def forward(self, x):
         return _UnpaddedConv.apply(x, self.weight)
-
-
-class Shortcut(nn.Sequential):
-    """Modules one after another, with their input added to their output; both must have one shape."""
-
-    def forward(self, x):
-        y, last = super().forward(x), self[-1]
-        # a sum hands one gradient to both its parts, and a normalisation with a ReLU overwrites its own
-        return (_OwnGradient.apply(y) if isinstance(last, NormReluDrop) and last.relu else y) + x
 
 
 def draw_dropout(network, images, generator):
@@ -203,19 +194,6 @@ class _UnpaddedConv(torch.autograd.Function):
         only_weight = [False, True, False]
         sizes = [1, 1], [0, 0], [1, 1], False, [0, 0], 1  # stride, padding, dilation, transposed, its padding, groups
         return grad_x, torch.ops.aten.convolution_backward(grad, x, weight, None, *sizes, only_weight)[1]
-
-
-class _OwnGradient(torch.autograd.Function):
-    """Pass on a tensor, and a copy of its gradient."""
-
-    @staticmethod
-    def forward(ctx, x):
-        return x.view_as(x)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):
-        return grad.clone()
 
 
 def _zeroed(x, places):

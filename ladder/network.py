@@ -17,11 +17,10 @@ from ladder.cards import (
     LogSoftmax,
     MaxPool,
     Relu,
-    Residual,
     Softmax,
     Tanh,
 )
-from ladder.layers import Drop, NormReluDrop, Shortcut, UnpaddedConv
+from ladder.layers import Drop, NormReluDrop, UnpaddedConv
 from ladder.resample import resize
 from ladder.shapes import layer_table
 
@@ -33,9 +32,14 @@ def build(recipe, seed):
     a ReLU and a dropout that follow a batch normalisation are part of its module.
     """
     rows = layer_table(recipe)
+    modules = OrderedDict()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        modules = _modules(rows)
+        position = 0
+        while position < len(rows):
+            module, used = _module(rows, position)
+            modules[f"{position + 1}_{rows[position].layer.name}"] = module
+            position += used
     return nn.Sequential(modules).to(recipe.device, memory_format=torch.channels_last)
 
 
@@ -58,17 +62,6 @@ def outputs(network, images, recipe):
     return torch.cat(batches)
 
 
-def _modules(rows):
-    """Return the modules of layers, one after another, by name."""
-    modules = OrderedDict()
-    position = 0
-    while position < len(rows):
-        module, used = _module(rows, position)
-        modules[f"{position + 1}_{rows[position].layer.name}"] = module
-        position += used
-    return modules
-
-
 def _module(rows, position):
     """Return (module, number of layers it does) for the layer at `position` and, after a norm, those it takes in."""
     row = rows[position]
@@ -77,8 +70,8 @@ def _module(rows, position):
     following = [r.layer for r in rows[position + 1 : position + 3]]
     relu = bool(following) and isinstance(following[0], Relu)
     drop = following[relu] if len(following) > relu and isinstance(following[relu], Dropout) else None
-    unshared = position > 0 and isinstance(rows[position - 1].layer, Conv | Residual)
-    module = NormReluDrop(row.shape[0], relu, drop.p if drop else 0.0, math.prod(row.shape), in_place=unshared)
+    after_conv = position > 0 and isinstance(rows[position - 1].layer, Conv)
+    module = NormReluDrop(row.shape[0], relu, drop.p if drop else 0.0, math.prod(row.shape), in_place=after_conv)
     return module, 1 + relu + (drop is not None)
 
 
@@ -110,5 +103,4 @@ _MODULES = {
     Flatten: lambda row: nn.Flatten(),
     Softmax: lambda row: nn.Softmax(dim=-1),
     LogSoftmax: lambda row: nn.LogSoftmax(dim=-1),
-    Residual: lambda row: Shortcut(_modules(row.inner)),
 }

@@ -18,8 +18,7 @@ def optimizer_of(recipe, model):
     ]
     if isinstance(kind, cards.Sgd):
         return torch.optim.SGD(groups, recipe.learning_rate, momentum=kind.momentum, nesterov=kind.nesterov, fused=True)
-    make = torch.optim.AdamW if isinstance(kind, cards.AdamW) else torch.optim.Adam
-    return make(groups, recipe.learning_rate, fused=True)
+    return torch.optim.Adam(groups, recipe.learning_rate, fused=True)
 
 
 def set_rate(optimizer, rate):

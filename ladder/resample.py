@@ -58,6 +58,20 @@ def rotate(images, angles, fill):
     return framed.view(-1).index_select(0, source.view(-1)).view(images.shape)
 
 
+def shift(images, shifts, reach):
+    """Return uint8 images [N, 1, S, S] moved by whole pixels, black where there was none: the pixels of `affine`.
+
+    shifts: int64 [2, N], pixels right and down in ±reach.
+    """
+    side, width = images.shape[-1], images.shape[-1] + 2 * reach
+    framed = F.pad(images, (reach, reach, reach, reach))
+    step = torch.arange(side, device=images.device)
+    within = (step.view(-1, 1) * width + step).view(1, -1)
+    right, down = shifts
+    first = torch.arange(len(images), device=images.device) * width**2 + (reach - down) * width + (reach - right)
+    return framed.view(-1).index_select(0, (first.view(-1, 1) + within).view(-1)).view(images.shape)
+
+
 def affine(images, angles, shifts, scales, shears):
     """Return uint8 images [N, 1, S, S] turned, scaled, sheared and moved: bilinear, black where there was none.
 

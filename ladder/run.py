@@ -10,12 +10,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from ladder import network
 from ladder.augment import augment
-from ladder.average import AveragedNetwork
 from ladder.errors import LadderError
 from ladder.layers import draw_dropout
 from ladder.optimizers import optimizer_of, restore, set_rate, state_of
@@ -32,9 +30,7 @@ class Epoch:
     row: epoch (from 1), learning_rate (of the epoch's first step), train_loss and train_accuracy (percent,
     running: in train mode on augmented images while the weights move), holdout_loss and holdout_accuracy (None
     without a holdout). A loss is the recipe's, without label smoothing.
-    weights: the network's state, float32 and int64 tensors by name; where the recipe averages, the averages.
-    optimizer: its state by <parameter>.<name>; where the recipe averages, also the state that trains on, by
-    raw.<name>.
+    weights: the network's state, float32 and int64 tensors by name. optimizer: its state by <parameter>.<name>.
     """
 
     row: dict
@@ -60,15 +56,17 @@ def epochs(recipe, images, labels, seed, done=()):
     images, labels = network.prepare(images, recipe), labels.to(recipe.device, torch.int64)
     members, holdout = (~held).nonzero().flatten().to(recipe.device), (images[held], labels[held])
     batches = math.ceil(len(members) / recipe.batch_size)
-    state = _State.new(recipe, seed)
+    model = network.build(recipe, _folded(seed, "weights"))
+    optimizer = optimizer_of(recipe, model)
     if done:
-        state.restore(done[-1])
+        model.load_state_dict(done[-1].weights)
+        restore(model, optimizer, done[-1].optimizer)
     for number in range(len(rows) + 1, recipe.epochs + 1):
         losses = [row["holdout_loss"] for row in rows]
         rates = [learning_rate(recipe, number, batch, batches, losses) for batch in range(batches)]
         generator = torch.Generator(recipe.device).manual_seed(_folded(seed, number))
-        loss, accuracy = _train(recipe, state, images, labels, members, generator, number, rates)
-        held_loss, held_accuracy = _evaluate(recipe, state.result, *holdout) if recipe.holdout else (None, None)
+        loss, accuracy = _train(recipe, model, optimizer, images, labels, members, generator, number, rates)
+        held_loss, held_accuracy = _evaluate(recipe, model, *holdout) if recipe.holdout else (None, None)
         rows.append(
             {
                 "epoch": number,
@@ -79,7 +77,7 @@ def epochs(recipe, images, labels, seed, done=()):
                 "holdout_accuracy": held_accuracy,
             }
         )
-        yield Epoch(rows[-1], _copied(state.result.state_dict()), _copied(state.training_tensors()))
+        yield Epoch(rows[-1], _copied(model.state_dict()), _copied(state_of(model, optimizer)))
 
 
 def set_up_torch():
@@ -147,16 +145,13 @@ def train_batch(recipe, model, optimizer, images, labels, generator):
     return loss.detach(), (outputs.detach().argmax(1) == labels).sum()
 
 
-def _train(recipe, state, images, labels, members, generator, number, rates):
+def _train(recipe, model, optimizer, images, labels, members, generator, number, rates):
     """Train one epoch on the images whose indices are `members`. Return (mean loss, accuracy in percent), running."""
     order = members[torch.randperm(len(members), generator=generator, device=images.device)]
     losses, correct = [], torch.zeros((), dtype=torch.int64, device=images.device)
-    first = (number - 1) * len(rates)
-    for step, (batch, rate) in enumerate(zip(order.split(recipe.batch_size), rates, strict=True), start=first):
-        set_rate(state.optimizer, rate)
-        loss, right = train_batch(recipe, state.model, state.optimizer, images[batch], labels[batch], generator)
-        if state.average:
-            state.average.update(step)
+    for batch, rate in zip(order.split(recipe.batch_size), rates, strict=True):
+        set_rate(optimizer, rate)
+        loss, right = train_batch(recipe, model, optimizer, images[batch], labels[batch], generator)
         losses.append(loss * len(batch))
         correct += right
     losses = torch.stack(losses)
@@ -167,39 +162,6 @@ def _train(recipe, state, images, labels, members, generator, number, rates):
             "nothing of this epoch is kept; try a smaller learning_rate"
         )
     return losses.to(torch.float64).sum().item() / len(order), 100 * correct.item() / len(order)
-
-
-@dataclass(frozen=True)
-class _State:
-    """What training moves: a network, its optimizer, and the average of the network, or None."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    average: AveragedNetwork | None
-
-    @classmethod
-    def new(cls, recipe, seed):
-        model = network.build(recipe, _folded(seed, "weights"))
-        average = AveragedNetwork(model, recipe.average.decay) if recipe.average else None
-        return cls(model, optimizer_of(recipe, model), average)
-
-    @property
-    def result(self):
-        """The network that is measured and kept."""
-        return self.average.network if self.average else self.model
-
-    def training_tensors(self):
-        """Return all but the result's weights that the next epoch needs."""
-        raw = {f"raw.{name}": value for name, value in self.model.state_dict().items()} if self.average else {}
-        return state_of(self.model, self.optimizer) | raw
-
-    def restore(self, epoch):
-        """Go back to where an Epoch ended."""
-        self.result.load_state_dict(epoch.weights)
-        if self.average:
-            raw = {name: value for name, value in epoch.optimizer.items() if name.startswith("raw.")}
-            self.model.load_state_dict({name.removeprefix("raw."): value for name, value in raw.items()})
-        restore(self.model, self.optimizer, epoch.optimizer)
 
 
 def _evaluate(recipe, model, images, labels):

@@ -20,8 +20,6 @@ def learning_rate(recipe, epoch, batch, batches, holdout_losses):
         return _plateau(schedule, peak, holdout_losses)
     if isinstance(schedule, cards.OneCycle):
         return peak * _one_cycle(schedule, step, steps)
-    if isinstance(schedule, cards.Cosine):
-        return peak * _between(1.0, schedule.end, step / steps, "cosine")
     return peak
 
 
@@ -38,13 +36,12 @@ def _one_cycle(schedule, step, steps):
     """Return the fraction of the peak at step `step` (from 0) of `steps`."""
     top = max(schedule.warm_up * steps - 1, 0.0)  # where the peak is; it may lie between two steps
     if step < top:
-        return _between(schedule.start, 1.0, step / top, schedule.anneal)
+        return _between(schedule.start, 1.0, step / top)
     if step > top:
-        return _between(1.0, schedule.end, (step - top) / (steps - 1 - top), schedule.anneal)
+        return _between(1.0, schedule.end, (step - top) / (steps - 1 - top))
     return 1.0
 
 
-def _between(start, end, progress, anneal):
-    """Return the value at `progress` (0 to 1) on the way from `start` to `end`."""
-    passed = (1 - cosine(progress)) / 2 if anneal == "cosine" else progress
-    return start + (end - start) * passed
+def _between(start, end, progress):
+    """Return the value at `progress` (0 to 1) on the way from `start` to `end`, along half a cosine."""
+    return start + (end - start) * ((1 - cosine(progress)) / 2)

@@ -12,7 +12,6 @@ from ladder.cards import (
     Linear,
     LogSoftmax,
     MaxPool,
-    Residual,
     Softmax,
 )
 from ladder.errors import LadderError
@@ -27,8 +26,6 @@ class Row:
     in_shape, shape: (channels, height, width), or (features,) after `flatten`, without the batch.
     receptive_field: side in input pixels, padding ignored, so it may exceed the image.
     jump: distance in input pixels between neighbouring outputs.
-    parameters: trainable ones, for a residual those of all its layers.
-    inner: the Rows of a residual's layers.
     """
 
     layer: object
@@ -37,16 +34,19 @@ class Row:
     receptive_field: int
     jump: int
     parameters: int
-    inner: tuple = ()
 
 
 def layer_table(recipe):
     """Return a Row for each layer of a Recipe's network. Raises LadderError where shapes do not fit."""
-    try:
-        rows = _rows(recipe.network, (1, recipe.input.size, recipe.input.size), field=1, jump=1)
-    except ValueError as error:
-        raise LadderError(f"rung {recipe.rung}: {error}") from None
-    shape = rows[-1].shape
+    shape, field, jump = (1, recipe.input.size, recipe.input.size), 1, 1
+    rows = []
+    for number, layer in enumerate(recipe.network, start=1):
+        try:
+            row = _row(layer, shape, field, jump)
+        except ValueError as error:
+            raise LadderError(f"rung {recipe.rung}: layer {number}, {layer.name}: {error}") from None
+        rows.append(row)
+        shape, field, jump = row.shape, row.receptive_field, row.jump
     if shape != (CLASSES,):
         raise LadderError(f"rung {recipe.rung}: the network ends in shape {shape}; it must end in ({CLASSES},)")
     return rows
@@ -62,37 +62,12 @@ def work(recipe):
 
     That weighs the rungs as they were timed on one core, within a factor of 1.7.
     """
-    return recipe.epochs * _work(layer_table(recipe))
-
-
-def _work(rows):
-    return sum(
-        (_work(row.inner) if row.inner else row.parameters * math.prod(row.shape[1:])) + 24 * math.prod(row.shape)
-        for row in rows
-    )
-
-
-def _rows(layers, shape, field, jump):
-    """Return the Rows of layers behind a map of `shape`. Raises ValueError that says which layer does not fit."""
-    rows = []
-    for number, layer in enumerate(layers, start=1):
-        try:
-            row = _row(layer, shape, field, jump)
-        except ValueError as error:
-            raise ValueError(f"layer {number}, {layer.name}: {error}") from None
-        rows.append(row)
-        shape, field, jump = row.shape, row.receptive_field, row.jump
-    return rows
+    rows = layer_table(recipe)
+    return recipe.epochs * sum(row.parameters * math.prod(row.shape[1:]) + 24 * math.prod(row.shape) for row in rows)
 
 
 def _row(layer, shape, field, jump):
     """Return the Row that follows a map of `shape`, by arXiv:1603.07285 (shapes) and arXiv:1704.06904 (fields)."""
-    if isinstance(layer, Residual):
-        inner = _rows(layer.layers, shape, field, jump)
-        last, count = inner[-1], sum(row.parameters for row in inner)
-        if last.shape != shape:
-            raise ValueError(f"its layers end in shape {last.shape}, which cannot be added to its input's, {shape}")
-        return Row(layer, shape, shape, last.receptive_field, last.jump, count, tuple(inner))
     if isinstance(layer, Linear):
         if len(shape) != 1:
             raise ValueError(f"its input has shape {shape}; flatten it first")

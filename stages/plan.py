@@ -31,7 +31,9 @@ def model_report(rung, recipe):
         "| # | layer | output | receptive field | parameters |",
         "|--:|---|---|--:|--:|",
     ]
-    lines += layer_lines(table)
+    for number, row in enumerate(table, start=1):
+        shape = " × ".join(map(str, row.shape))
+        lines.append(f"| {number} | {_said(row.layer)} | {shape} | {row.receptive_field} | {row.parameters or ''} |")
     lines += ["", "## Recipe", "", "| key | value |", "|---|---|"]
     content = cards.recipe_content(recipe)
     lines += [f"| {key} | {_value(content[key])} |" for key in content if key not in ("rung", "network", "fingerprint")]
@@ -39,21 +41,9 @@ def model_report(rung, recipe):
     return "\n".join(lines) + "\n"
 
 
-def layer_lines(rows, prefix=""):
-    """Return the lines of the layer table; a residual's layers follow it, as 4.1, 4.2, ..., with their parameters."""
-    lines = []
-    for number, row in enumerate(rows, start=1):
-        shape = " × ".join(map(str, row.shape))
-        what = "residual: its input, plus:" if row.inner else _said(row.layer)
-        count = "" if row.inner else row.parameters or ""
-        lines.append(f"| {prefix}{number} | {what} | {shape} | {row.receptive_field} | {count} |")
-        lines += layer_lines(row.inner, f"{prefix}{number}.")
-    return lines
-
-
 def changes(rung):
     """Return lines that say what a rung's own recipe, without overrides, changed from its parent's."""
-    parent = cards.read_card(rung).extends
+    parent = cards.read_card(rung).rival
     if parent is None:
         return ["## Changed from its parent", "", "It has none: the first rung of its source."]
     old, recipe = cards.resolve(parent), cards.resolve(rung)

@@ -78,6 +78,17 @@ def test_affine_draws_angle_shift_scale_and_shear_in_torchvisions_meaning(images
     assert (ours.int() - one_by_one(images, moved).int()).abs().max() <= 2
 
 
+@pytest.mark.parametrize("reach", [1, 2, 30])
+def test_affine_that_only_translates_has_torchvisions_pixels(images, reach):
+    _, x, y, _, _ = uniforms(5)
+
+    def moved(picture, n):
+        shifts = [int((2 * reach + 1) * draw[n]) - reach for draw in (x, y)]
+        return F.affine(picture, angle=0.0, translate=shifts, scale=1.0, shear=[0.0, 0.0])
+
+    assert torch.equal(augmented(images, [cards.Affine(translate=reach)]), one_by_one(images, moved))
+
+
 def test_affine_that_only_translates_moves_by_whole_pixels_each_as_often():
     """A single bright pixel tells where its image went."""
     images = torch.zeros(20000, 1, 28, 28, dtype=torch.uint8)

@@ -112,6 +112,18 @@ def test_a_rung_whose_parent_is_not_climbed_has_no_step(project):
     assert "Not climbed yet: skeleton." in board.page([row], ["skeleton"], 99.4, "")
 
 
+def test_an_own_rung_is_judged_against_the_one_that_it_names(project):
+    """It extends nothing, so it stands with no project, and no line leads to it from its rival's strip."""
+    card("source", source={"project": "002", "name": "model1"})
+    card("own", against="source")
+    climb("source", 70, 66, 74)
+    climb("own", 52, 60, 56)
+    row = rows()["own"]
+    assert (row["parent"], row["project"], row["step_verdict"]) == ("source", None, "better")
+    assert row["step_change"] == pytest.approx(0.14, abs=1e-4)
+    assert "[own](rungs/cards/own.yaml) ← source" in board.page(list(rows().values()), [], 99.4, "")
+
+
 # three seeds at 99.40, 99.44, 99.48: one more run falls in 99.44 ± 4.3027 · 0.04 · sqrt(4/3) = 99.44 ± 0.1987
 @pytest.mark.parametrize(
     ("reported", "verdict"),

@@ -15,8 +15,6 @@ OPTIMIZERS = {
         {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
     ),
     "adam": ("adam", torch.optim.Adam, {}),
-    "adamw": ({"adamw": {"weight_decay": 0.2}}, torch.optim.AdamW, {"weight_decay": 0.2}),
-    "adamw as it is": ("adamw", torch.optim.AdamW, {"weight_decay": 0.01}),
 }
 
 

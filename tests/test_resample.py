@@ -99,6 +99,8 @@ def test_affine_by_whole_pixels_is_a_shift_into_black(images, shift):
             if 0 <= row - down < 28 and 0 <= column - right < 28:
                 expected[..., row, column] = images[..., row - down, column - right]
     assert torch.equal(moved(images, shift=shift), expected)
+    everywhere = torch.tensor(shift).view(2, 1).expand(2, len(images))
+    assert torch.equal(resample.shift(images, everywhere, 100), expected)
 
 
 def test_affine_by_quarter_turns_is_numpys(images):

@@ -140,17 +140,6 @@ def test_the_store_changes_no_bytes(data, tmp_path):
     assert as_bytes(store.train(small(), *data, 0, tmp_path)) == as_bytes(run.run(small(), *data, 0))
 
 
-def test_a_run_that_averages_continues_from_the_store(data, tmp_path):
-    """The weights that train on are kept beside the averaged ones."""
-    recipe = small(average={"decay": 0.9}, schedule="one_cycle")
-    expected = as_bytes(store.train(recipe, *data, 0, tmp_path))
-    before = contents(tmp_path)
-    for number in (2, 3):
-        next(tmp_path.rglob(f"epoch-00{number}.safetensors")).unlink()
-    assert as_bytes(store.train(recipe, *data, 0, tmp_path)) == expected
-    assert contents(tmp_path) == before
-
-
 def flip(path):
     content = bytearray(path.read_bytes())
     content[len(content) - 100] ^= 1
@@ -195,7 +184,7 @@ def test_what_changes_a_runs_bytes_changes_its_name(data):
 
 
 def test_a_run_keeps_its_name_when_the_vocabulary_grows():
-    """The name that net7 had before cards knew label smoothing and averages, on ten synthetic digits."""
+    """The name that net7 had before cards knew label smoothing, on ten synthetic digits."""
     recipe = cards.resolve("net7").model_copy(update={"fingerprint": "f"})
     assert store.digest(recipe, *synthetic_digits(10), 0) == "88ede8b28766ae320a0bf786"
 
