@@ -10,9 +10,9 @@ import pytest
 import torch
 from commands import REPOSITORY
 
-from benchmarks import bits, notebook, throughput, timer
+from benchmarks import bits, notebook, sprint, throughput, timer
 from benchmarks.gradients import errors
-from ladder import cards, machine, network
+from ladder import cards, machine, network, run
 from ladder.fingerprint import synthetic_digits
 from ladder.tensors import write_tensors
 
@@ -61,6 +61,27 @@ def test_the_comparison_prints_how_many_times_as_fast_the_run_is(project, monkey
     assert min(figures) > 0
     assert figures[4:] == pytest.approx([min(figures[:2]) / of for of in figures[2:4]], rel=0.05, abs=0.1)
     assert any("convolution, backward" in line for line in lines)
+
+
+def test_the_sprint_is_timed_and_tested_beside_the_loop(project, monkeypatch):
+    """The loop's epochs are given: 10 s before and 14 s after, so 12 s in the mean, twelve times to the target."""
+    images, labels = synthetic_digits(500)
+    write_tensors(sprint.TEST, {"images": images, "labels": labels})
+    sprint.REACHED.parent.mkdir(parents=True)
+    sprint.REACHED.write_text('{"reached_epoch": 12}')
+    epochs, recipe = iter((10.0, 14.0)), cards.resolve("sprint", cards.TrainOverrides(epochs=2))
+    ran = []
+    monkeypatch.setattr(sprint, "loop_epoch", lambda seconds: next(epochs))
+    monkeypatch.setattr(sprint, "sprints", lambda recipe: ran.append(sprint.trained(recipe, 0)) or ran * 2)
+    lines = list(sprint.compare(recipe, 0.1))
+    seconds, accuracy = ran[0]
+    model = network.build(recipe, 0)
+    model.load_state_dict(run.run(recipe, *throughput.data(), 0)[-1].weights)
+    model.eval()
+    read = model((images / 255 - 0.1307) / 0.3081).argmax(1)
+    assert accuracy == pytest.approx(100 * (read == labels).float().mean().item())
+    assert "loop 144 s (12 epochs" in lines[-2]
+    assert f"{144 / seconds:.1f} times as fast with one core, {288 / seconds:.1f} times with all" in lines[-1]
 
 
 def test_an_epoch_is_scaled_from_the_median_batch():

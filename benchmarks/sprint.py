@@ -1,0 +1,84 @@
+"""Time from untrained to 99.4 %: the sources' loop with net9's recipe, against the rung `sprint`.
+
+    python -m benchmarks.sprint     # about two minutes; needs data/processed/, which `dvc repro preprocess` makes
+
+The loop has the whole machine to itself. A sample of its batches is timed, before and after, and scaled to the epochs
+that net9's mean accuracy takes to reach the target. `sprint` is really trained, to its end, one seed a core, all at
+once, at portable settings; then its models are tested.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from benchmarks.throughput import SAMPLE, SETTINGS, data, machine_line, side_by_side, stock_environment, theirs
+from ladder import cards, machine
+
+SOURCE, OURS = "net9", "sprint"
+REACHED = Path(f"reports/rungs/{SOURCE}/metrics.json")
+TEST = Path("data/processed/test.safetensors")
+
+
+def loop_epoch(seconds):
+    """Return seconds an epoch of the sources' loop, in the better of its settings."""
+    stock_environment()
+    return min(side_by_side(partial(theirs, SOURCE, *setting, seconds), 1)[0] for setting in SETTINGS)
+
+
+def trained(recipe, seed):
+    """Return (seconds of training, test accuracy in percent) of a run of one seed."""
+    from ladder import network, run
+    from ladder.tensors import read_tensors
+
+    images, labels = data()
+    start = time.perf_counter()
+    weights = run.run(recipe, images, labels, seed)[-1].weights
+    seconds = time.perf_counter() - start
+    test = read_tensors(TEST)
+    model = network.build(recipe, seed=0)
+    model.load_state_dict(weights)
+    outputs = network.outputs(model, network.prepare(test["images"], recipe), recipe)
+    return seconds, run.percent_right(outputs, test["labels"])
+
+
+def sprints(recipe):
+    """Return what `trained` returns for one seed a core, all at once."""
+    machine.configure(recipe.portable)
+    cores = machine.workers()
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(partial(trained, recipe), range(cores)))
+
+
+def compare(recipe, seconds):
+    """Yield the lines of the comparison. seconds: of each sample of the loop."""
+    epochs = json.loads(REACHED.read_text())["reached_epoch"]
+    before = loop_epoch(seconds)
+    yield f"the sources' loop, {SOURCE}: {before:.1f} s an epoch"
+    found = sprints(recipe)
+    for seed, (took, accuracy) in enumerate(found):
+        yield f"{OURS}, seed {seed}, one core, {len(found)} at once: {took:.1f} s, test accuracy {accuracy:.2f} %"
+    after = loop_epoch(seconds)
+    yield f"the sources' loop again: {after:.1f} s an epoch"
+    whole, ours = statistics.mean((before, after)) * epochs, statistics.mean(took for took, _ in found)
+    times = whole / ours
+    yield f"to the target: loop {whole:.0f} s ({epochs} epochs, {REACHED}); {OURS} {ours:.1f} s"
+    yield f"{OURS} is {times:.1f} times as fast with one core, {times * len(found):.1f} times with all"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="half a second a sample, one epoch: to see that it works")
+    quick = parser.parse_args().quick
+    recipe = cards.resolve(OURS, cards.TrainOverrides(epochs=1) if quick else None)
+    print(machine_line(), end="\n\n", flush=True)
+    for line in compare(recipe, 0.5 if quick else SAMPLE):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
