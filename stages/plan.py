@@ -42,13 +42,13 @@ def model_report(rung, recipe):
 
 
 def changes(rung):
-    """Return lines that say what a rung's own recipe, without overrides, changed from its parent's."""
-    parent = cards.read_card(rung).rival
-    if parent is None:
-        return ["## Changed from its parent", "", "It has none: the first rung of its source."]
-    old, recipe = cards.resolve(parent), cards.resolve(rung)
+    """Return lines that say what a rung's own recipe, without overrides, changed from that of its rival."""
+    rival = cards.read_card(rung).rival
+    if rival is None:
+        return ["## Changed", "", "It comes from no other rung."]
+    old, recipe = cards.resolve(rival), cards.resolve(rung)
     before, after = cards.recipe_content(old), cards.recipe_content(recipe)
-    lines = [f"## Changed from {parent}", ""]
+    lines = [f"## Changed from {rival}", ""]
     if before["network"] != after["network"]:
         counts = [sum(row.parameters for row in layer_table(of)) for of in (old, recipe)]
         lines.append(f"- network: {counts[0]:,} → {counts[1]:,} parameters")
