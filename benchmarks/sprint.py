@@ -18,7 +18,6 @@ from pathlib import Path
 
 from benchmarks.throughput import SAMPLE, SETTINGS, data, machine_line, side_by_side, stock_environment, theirs
 from ladder import cards, machine
-from ladder.errors import LadderError
 
 SOURCE, OURS = "net9", "sprint"
 REACHED = Path(f"reports/rungs/{SOURCE}/metrics.json")
@@ -59,7 +58,7 @@ def compare(recipe, seconds):
     """Yield the lines of the comparison. seconds: of each sample of the loop."""
     epochs = json.loads(REACHED.read_text())["reached_epoch"]
     if epochs is None:
-        raise LadderError(f"{REACHED}: {SOURCE} does not reach its target, so there is nothing to compare with")
+        raise SystemExit(f"{REACHED}: {SOURCE} does not reach its target, so there is nothing to compare with")
     before = loop_epoch(seconds)
     yield f"the sources' loop, {SOURCE}: {before:.1f} s an epoch"
     found = sprints(recipe)

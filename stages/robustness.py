@@ -89,11 +89,10 @@ def main():
     from ladder.tensors import read_tensors
 
     data = read_tensors(PROCESSED / "train.safetensors")
-    found = {}
-    for rung, recipe in recipes.items():
-        recipe, _ = trained(recipe, range(seeds[rung]), data["images"], data["labels"])
-        with process_pool(machine.side_by_side(recipe, seeds[rung])) as executor:
-            found[rung] = list(executor.map(accuracies, repeat(recipe), range(seeds[rung])))
+    recipes = {rung: trained(of, range(seeds[rung]), data["images"], data["labels"])[0] for rung, of in recipes.items()}
+    with process_pool(machine.workers()) as executor:
+        asked = {rung: executor.map(accuracies, repeat(recipe), range(seeds[rung])) for rung, recipe in recipes.items()}
+        found = {rung: list(of_seeds) for rung, of_seeds in asked.items()}
     text = page(found)
     write_text(PAGE, text)
     print(text, end="")
