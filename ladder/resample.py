@@ -65,11 +65,11 @@ def shift(images, shifts, reach):
     """
     side, width = images.shape[-1], images.shape[-1] + 2 * reach
     framed = F.pad(images, (reach, reach, reach, reach))
-    step = torch.arange(side, device=images.device)
-    within = (step.view(-1, 1) * width + step).view(1, -1)
     right, down = shifts
     first = torch.arange(len(images), device=images.device) * width**2 + (reach - down) * width + (reach - right)
-    return framed.view(-1).index_select(0, (first.view(-1, 1) + within).view(-1)).view(images.shape)
+    rows = first.view(-1, 1) + torch.arange(side, device=images.device) * width
+    # from any pixel on, the `side` next ones: a view, from which a row is copied as a whole
+    return framed.view(-1).unfold(0, side, 1).index_select(0, rows.view(-1)).view(images.shape)
 
 
 def affine(images, angles, shifts, scales, shears):

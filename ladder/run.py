@@ -151,7 +151,8 @@ def _train(recipe, model, optimizer, images, labels, members, generator, number,
     losses, correct = [], torch.zeros((), dtype=torch.int64, device=images.device)
     for batch, rate in zip(order.split(recipe.batch_size), rates, strict=True):
         set_rate(optimizer, rate)
-        loss, right = train_batch(recipe, model, optimizer, images[batch], labels[batch], generator)
+        picked = images.index_select(0, batch), labels.index_select(0, batch)  # copies an image as a whole
+        loss, right = train_batch(recipe, model, optimizer, *picked, generator)
         losses.append(loss * len(batch))
         correct += right
     losses = torch.stack(losses)
