@@ -24,7 +24,7 @@ def facts(cards, reports):
     if stray:
         raise LadderError(f"reports/rungs/{stray}/ has no card rungs/cards/{stray}.yaml; remove it, or bring it back")
     rows = [
-        {"rung": rung, "project": project, "parent": cards[rung].rival, "title": " ".join(cards[rung].title.split())}
+        {"rung": rung, "project": project, "against": cards[rung].rival, "title": " ".join(cards[rung].title.split())}
         | _reached(rung, reports[rung])
         | _step(reports.get(cards[rung].rival), reports[rung])
         | _reported(cards[rung].reported, reports[rung])
@@ -83,11 +83,11 @@ def _reached(rung, report):
     } | {key: report.metrics[key] for key in MEASURED}
 
 
-def _step(parent, report):
-    """Return what a rung changed from its parent, as `python -m stages.compare` says it."""
-    if parent is None:
+def _step(rival, report):
+    """Return what a rung changed from the rung that it is judged against, as `python -m stages.compare` says it."""
+    if rival is None:
         return dict.fromkeys(("step_change", "step_low", "step_high", "step_verdict"))
-    found = compare(parent, report)
+    found = compare(rival, report)
     accuracy = found["metrics"][0]
     return {f"step_{key}": accuracy[key] for key in ("change", "low", "high")} | {"step_verdict": found["verdict"]}
 

@@ -30,8 +30,8 @@ SLOTS, LETTERS = 11, 150  # rungs, and letters of their titles beside each other
 def steps(rows, target):
     """Return a strip for each project: its rungs from left to right, each with its mean, interval and seeds.
 
-    rows: of ladder.board.facts; target: percent. A line leads to each rung from its parent: solid where a difference
-    was shown, else dotted. Hollow: the accuracy that was reported.
+    rows: of ladder.board.facts; target: percent. A line leads to each rung from the one that it is judged against:
+    solid where a difference was shown, else dotted. Hollow: the accuracy that was reported.
     """
     looks = _looks(rows)
     strips = [(project, list(of_project)) for project, of_project in groupby(rows, lambda row: row["project"])]
@@ -45,8 +45,8 @@ def steps(rows, target):
             _mark("our mean, its 95 % interval", marker="o", linewidth=1.6),
             _mark("our seeds, one by one", marker=".", markersize=5, linestyle=""),
             _mark("reported: one run's best or last epoch", marker="o", linestyle="", markerfacecolor="none"),
-            _mark("from its parent: a difference is shown", linewidth=1.6, alpha=0.5),
-            _mark("from its parent: no difference shown", linewidth=1.6, alpha=0.5, linestyle=":"),
+            _mark("the step: a difference is shown", linewidth=1.6, alpha=0.5),
+            _mark("the step: no difference shown", linewidth=1.6, alpha=0.5, linestyle=":"),
             _mark(f"target {target:g} %", color=TARGET, linewidth=1, linestyle="--"),
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False, fontsize=9)
@@ -105,8 +105,8 @@ def _strip(axis, rows, target, color, marker):
     places = {row["rung"]: place for place, row in enumerate(rows)}
     slot = len(rows) / SLOTS
     for place, row in enumerate(rows):
-        if row["parent"] in places:
-            before = places[row["parent"]]
+        if row["against"] in places:
+            before = places[row["against"]]
             style = ":" if row["step_verdict"] == OPEN else "-"
             ends = (rows[before]["accuracy"], row["accuracy"])
             axis.plot((before, place), ends, color=color, linewidth=1.6, alpha=0.5, linestyle=style, zorder=1)

@@ -1,7 +1,9 @@
-"""Files: whole or absent, and YAML as DVC reads it."""
+"""Files: whole or absent; YAML as DVC reads it, and CSV."""
 
 import contextlib
+import csv
 import errno
+import io
 import os
 import re
 import tempfile
@@ -62,6 +64,15 @@ def read_yaml(path):
 def dump_yaml(content):
     """Return `content` as YAML text, keys in the order given, short lists and mappings on one line."""
     return yaml.dump(content, sort_keys=False, default_flow_style=None, width=100)
+
+
+def dump_csv(columns, rows):
+    """Return rows (dicts) as CSV text with Unix line ends: a header, then these columns; other keys are left out."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 class _Loader(yaml.SafeLoader):

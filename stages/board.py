@@ -1,4 +1,4 @@
-"""Set the climbed rungs side by side: with what was reported of them, and each with the rung it came from.
+"""Set the climbed rungs side by side: with what was reported of them, and each with the one it is judged against.
 
 Reads: reports/rungs/<rung>/{recipe.yaml,metrics.json,curves.csv,errors.csv} of each rung that was climbed,
 reports/data.json, rungs/cards/. Parameter: evaluate.target.
@@ -6,14 +6,12 @@ Writes: reports/ladder.csv (a row a rung), reports/ladder.md (the same for peopl
 reports/ladder_{steps,parameters}.png, and the part of README.md between the marks START and END.
 """
 
-import csv
-import io
 from collections import Counter
 from pathlib import Path
 
 from ladder import board, cards
 from ladder.errors import LadderError
-from ladder.files import write_bytes, write_text
+from ladder.files import dump_csv, write_bytes, write_text
 from ladder.markdown import interval, number
 from ladder.reports import WORKSPACE, find, read_report
 from ladder.stats import OPEN
@@ -32,7 +30,7 @@ HEAD = {
     "best epoch": "--:",
     "gap": "--:",
     "held": "--:",
-    "the step from its parent": "---",
+    "the step": "---",
     "the reported test accuracy is": "---",
 }
 
@@ -60,12 +58,7 @@ def texts(rows, known, target, readme):
 
 def table(rows):
     """Return the rows as CSV text: None is empty, and what single seeds reached is left to curves.csv."""
-    text = io.StringIO()
-    keys = [key for key in rows[0] if key != "accuracies"]
-    writer = csv.DictWriter(text, keys, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return dump_csv([key for key in rows[0] if key != "accuracies"], rows)
 
 
 def page(rows, left, target, top):
@@ -112,7 +105,7 @@ def summary(rows):
 
 
 def _cells(row, top):
-    title, came_from = row["title"].replace("|", "\\|"), f" ← {row['parent']}" if row["parent"] else ""
+    title, came_from = row["title"].replace("|", "\\|"), f" ← {row['against']}" if row["against"] else ""
     spread = f" ± {number(row['accuracy_sd'], 2)}" if row["accuracy_sd"] is not None else ""
     return (
         f"[{row['rung']}]({top}rungs/cards/{row['rung']}.yaml){came_from}<br>{title}",
@@ -153,7 +146,7 @@ def _verdict(row):
 
 
 def _meaning(target, rows):
-    steps = [(row["parent"], row["rung"]) for row in rows if row["step_verdict"]]
+    steps = [(row["against"], row["rung"]) for row in rows if row["step_verdict"]]
     again = f" `python -m stages.compare {' '.join(steps[0])}` says it again, with details." if steps else ""
     return [
         "Accuracies in percent, changes in points; *test* is the 10,000 test images, by which the five projects chose "

@@ -14,7 +14,7 @@ from stages.ahead import asked_for, planned
 from stages.climb import trained
 from stages.train import PROCESSED, REPORTS
 
-RUNGS = ("net9", "s7_final", "sprint", "tiny")
+RUNGS = ("net9", "s7_final", "champion", "sprint", "tiny")
 PAGE = REPORTS / "robustness.md"
 # Test images of which most of five people chose another digit than their label: C. Northcutt, A. Athalye and
 # J. Mueller, arXiv:2103.14749; the file mturk/mnist_mturk.json of github.com/cleanlab/label-errors.

@@ -7,8 +7,6 @@ first. Runs are kept in .runs/, so a search that was stopped continues, and one 
 """
 
 import argparse
-import csv
-import io
 import shutil
 import tempfile
 from pathlib import Path
@@ -18,7 +16,7 @@ from pydantic import Field
 
 from ladder import cards, machine
 from ladder.errors import LadderError
-from ladder.files import dump_yaml, read_yaml, write_text
+from ladder.files import dump_csv, dump_yaml, read_yaml, write_text
 from ladder.shapes import parameters, work
 from stages import run_stage
 from stages.train import PROCESSED
@@ -66,11 +64,7 @@ def table(recipes, rows, seeds):
                 "by_seed": " ".join(f"{seed}:{value:.2f}" for seed, value in zip(seeds, reached, strict=True)),
             }
         )
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(sorted(lines, key=lambda line: -line["holdout_accuracy"]))
-    return text.getvalue()
+    return dump_csv(COLUMNS, sorted(lines, key=lambda line: -line["holdout_accuracy"]))
 
 
 def main():

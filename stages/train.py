@@ -7,14 +7,12 @@ accuracy; rewritten every epoch), reports/timing.json (not kept by DVC or Git).
 Epochs are kept in .runs/ as they are finished: a killed training continues there.
 """
 
-import csv
-import io
 import json
 import time
 from pathlib import Path
 
 from ladder import cards, machine
-from ladder.files import write_text
+from ladder.files import dump_csv, write_text
 from stages import run_stage
 
 REPORTS = Path("reports")
@@ -37,13 +35,12 @@ def checked(recipe, found, plan="plan"):
 def history_table(rows):
     """Return reports/history.csv, as text, for {seed: rows of its epochs}."""
     fields = ["epoch", "learning_rate", "train_loss", "train_accuracy", "holdout_loss", "holdout_accuracy"]
-    table = io.StringIO()
-    writer = csv.DictWriter(table, ["seed", *fields], lineterminator="\n")
-    writer.writeheader()
-    for seed, of_seed in rows.items():
-        for row in of_seed:
-            writer.writerow({"seed": seed} | {key: _rounded(row[key]) for key in fields})
-    return table.getvalue()
+    rounded = (
+        {"seed": seed} | {key: _rounded(row[key]) for key in fields}
+        for seed, of_seed in rows.items()
+        for row in of_seed
+    )
+    return dump_csv(["seed", *fields], rounded)
 
 
 def write_history(rows):

@@ -68,7 +68,7 @@ def test_a_rungs_own_numbers_are_numpys_and_scipys(project):
     assert (row["accuracy_low"], row["accuracy_high"]) == pytest.approx((low, high), abs=1e-4)
     assert {key: row[key] for key in MEASURED} == MEASURED
     assert (row["parameters"], row["project"], row["title"]) == (7598, "002", "The title of skeleton")
-    assert row["parent"] is row["step_verdict"] is row["reported_verdict"] is None
+    assert row["against"] is row["step_verdict"] is row["reported_verdict"] is None
 
 
 def test_the_step_is_what_compare_says_and_scipy(project, capsys):
@@ -107,7 +107,7 @@ def test_one_seed_a_side_has_mcnemars_step_and_no_deviation(project):
 def test_a_rung_whose_parent_is_not_climbed_has_no_step(project):
     card("skeleton")
     row = row_of("dropout", [60, 64], extends="skeleton")
-    assert row["parent"] == "skeleton"
+    assert row["against"] == "skeleton"
     assert row["step_verdict"] is row["step_change"] is None
     assert "Not climbed yet: skeleton." in board.page([row], ["skeleton"], 99.4, "")
 
@@ -119,7 +119,7 @@ def test_an_own_rung_is_judged_against_the_one_that_it_names(project):
     climb("source", 70, 66, 74)
     climb("own", 52, 60, 56)
     row = rows()["own"]
-    assert (row["parent"], row["project"], row["step_verdict"]) == ("source", None, "better")
+    assert (row["against"], row["project"], row["step_verdict"]) == ("source", None, "better")
     assert row["step_change"] == pytest.approx(0.14, abs=1e-4)
     assert "[own](rungs/cards/own.yaml) ← source" in board.page(list(rows().values()), [], 99.4, "")
 
@@ -271,7 +271,7 @@ def test_the_whole_ladder_as_a_command(whole_ladder):
     assert done.stdout == f"board: {len(table)} rungs; reported test accuracies: {counted}; see reports/ladder.md\n"
     assert table.set_index("rung").loc["net10"].reported_test == 99.41
     numbers = table.drop(
-        columns=["rung", "project", "parent", "title", "reported_is", "step_verdict", "reported_verdict"]
+        columns=["rung", "project", "against", "title", "reported_is", "step_verdict", "reported_verdict"]
     )
     assert all(np.issubdtype(kind, np.number) for kind in numbers.dtypes)
 
