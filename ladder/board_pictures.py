@@ -30,8 +30,9 @@ SLOTS, LETTERS = 11, 150  # rungs, and letters of their titles beside each other
 def steps(rows, target):
     """Return a strip for each project: its rungs from left to right, each with its mean, interval and seeds.
 
-    rows: of ladder.board.facts; target: percent. A line leads to each rung from the one that it is judged against:
-    solid where a difference was shown, else dotted. Hollow: the accuracy that was reported.
+    rows: of ladder.board.facts; target: percent. A line leads to each rung from the one that it is judged against,
+    where both stand in one strip: solid where a difference was shown, else dotted. Hollow: the accuracy that was
+    reported.
     """
     looks = _looks(rows)
     strips = [(project, list(of_project)) for project, of_project in groupby(rows, lambda row: row["project"])]

@@ -67,9 +67,9 @@ def dump_yaml(content):
 
 
 def dump_csv(columns, rows):
-    """Return rows (dicts) as CSV text with Unix line ends: a header, then these columns; other keys are left out."""
+    """Return rows (dicts) as CSV text with Unix line ends: a header, then these columns, which are all there are."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -58,7 +58,8 @@ def texts(rows, known, target, readme):
 
 def table(rows):
     """Return the rows as CSV text: None is empty, and what single seeds reached is left to curves.csv."""
-    return dump_csv([key for key in rows[0] if key != "accuracies"], rows)
+    columns = [key for key in rows[0] if key != "accuracies"]
+    return dump_csv(columns, [{key: row[key] for key in columns} for row in rows])
 
 
 def page(rows, left, target, top):
@@ -105,10 +106,10 @@ def summary(rows):
 
 
 def _cells(row, top):
-    title, came_from = row["title"].replace("|", "\\|"), f" ← {row['against']}" if row["against"] else ""
+    title, against = row["title"].replace("|", "\\|"), f" ← {row['against']}" if row["against"] else ""
     spread = f" ± {number(row['accuracy_sd'], 2)}" if row["accuracy_sd"] is not None else ""
     return (
-        f"[{row['rung']}]({top}rungs/cards/{row['rung']}.yaml){came_from}<br>{title}",
+        f"[{row['rung']}]({top}rungs/cards/{row['rung']}.yaml){against}<br>{title}",
         f"{row['parameters']:,}",
         _reported(row),
         f"**{number(row['accuracy'], 2)}**{spread} ({row['seeds']})",
@@ -158,8 +159,8 @@ def _meaning(target, rows):
         "**best epoch**: mean of each seed's best, chosen in hindsight; only to compare with.",
         "- **gap**: accuracy on the clean training images minus that on the test images, both of the last weights. "
         f"**held**: how many of the last epochs all stay at {target:g} % or above (mean of the seeds).",
-        "- **the step**: our change from the rung behind the arrow, with its 95 % interval: **better** or **worse** "
-        f"where the interval leaves 0 out.{again}",
+        "- **the step**: our change from the rung behind the arrow (the parent, unless the card says `against`), with "
+        f"its 95 % interval: **better** or **worse** where the interval leaves 0 out.{again}",
         "- **the reported test accuracy is** one run's, so it is held against the interval in brackets, in which one "
         "more run of ours would fall in 95 % of cases (best epochs against a best epoch, last against last): "
         "*reproduced* inside, **above ours** where it is higher than that, **below ours** where it is lower.",
