@@ -5,6 +5,7 @@ Apart from ladder/pictures.py, so that a change here does not ask for the stages
 
 import textwrap
 from itertools import groupby
+from statistics import median
 
 import numpy as np
 from matplotlib import rc_context
@@ -24,6 +25,7 @@ CROWD = {"parameters": (2_200, 28_000), "accuracy": (98.2, 99.65)}  # where most
 TICKS = {"all": (5_000, 20_000, 100_000, 500_000), "crowd": (3_000, 4_000, 6_000, 8_000, 12_000, 20_000)}
 LINE = 0.027  # of an axis' height: what a label takes
 WIDEST = 0.4  # points: what a strip shows of an interval on each side; with two seeds it may be many times as wide
+FALLEN = 2  # points below the median of its rung's seeds: such a seed is written, and does not set a picture's scale
 SLOTS, LETTERS = 11, 150  # rungs, and letters of their titles beside each other, that a strip has room for
 
 
@@ -70,7 +72,8 @@ def parameters(rows, target, limit):
         _panel(close, crowd, looks, TICKS["crowd"], target, limit)
         everything.set(title="All rungs", ylabel="test accuracy, %")
         everything.set_xlim(left=min(everything.get_xlim()[0], 0.9 * CROWD["parameters"][0]))
-        everything.set_ylim(top=max(everything.get_ylim()[1], CROWD["accuracy"][1] + 0.1))
+        marks = [row[key] for row in rows for key in ("accuracy", "reported_test") if row[key] is not None]
+        everything.set_ylim(min(*marks, CROWD["accuracy"][0]) - 0.5, max(*marks, CROWD["accuracy"][1]) + 0.1)
         close.set(title="The framed part, larger", xlim=CROWD["parameters"], ylim=CROWD["accuracy"])
         corner, size = zip(*((low, high - low) for low, high in CROWD.values()), strict=True)
         everything.add_patch(Rectangle(corner, *size, fill=False, color=TARGET, linewidth=0.8))
@@ -120,7 +123,12 @@ def _strip(axis, rows, target, color, marker):
                 place - 0.18 * slot, row["reported_test"], marker, color=color, markerfacecolor="none", markersize=6
             )
     axis.axhline(target, color=TARGET, linestyle="--", linewidth=1, zorder=0)
-    axis.set_ylim(*_span(rows))
+    axis.set_ylim(*span(rows))
+    for place, row in enumerate(rows):
+        if fallen := [f"{value:.2f}" for value in sorted(row["accuracies"]) if _has_fallen(row, value)]:
+            said = f"mean {row['accuracy']:.2f} ↓\nseed{'s' * (len(fallen) > 1)} at {', '.join(fallen)} ↓"
+            where = (place - 0.08 * slot, 0.05)
+            axis.annotate(said, where, xycoords=axis.get_xaxis_transform(), color=color, fontsize=SMALL, ha="right")
     axis.set_xlim(-0.5, len(rows) - 0.5)
     axis.set_ylabel("test accuracy, %")
     axis.grid(axis="x", visible=False)
@@ -138,16 +146,20 @@ def _mean(axis, place, row, color, marker):
     axis.plot(place, row["accuracy"], marker, color=color, markersize=7, markeredgecolor="white", markeredgewidth=0.5)
 
 
-def _span(rows):
-    """Return the lowest and the highest accuracy that a strip shows."""
-    shown = [value for row in rows for value in row["accuracies"]]
+def span(rows):
+    """Return the lowest and the highest accuracy that a strip shows: of all seeds but those that have FALLEN."""
+    shown = [value for row in rows for value in row["accuracies"] if not _has_fallen(row, value)]
     shown += [row["reported_test"] for row in rows if row["reported_test"] is not None]
     for row in rows:
-        if row["accuracy_sd"] is not None:
+        if row["accuracy_sd"] is not None and not any(_has_fallen(row, value) for value in row["accuracies"]):
             shown.append(max(row["accuracy_low"], row["accuracy"] - WIDEST))
             shown.append(min(row["accuracy_high"], row["accuracy"] + WIDEST))
     room = 0.08 * max(max(shown) - min(shown), 0.1)
     return min(shown) - room, max(shown) + room
+
+
+def _has_fallen(row, accuracy):
+    return accuracy < median(row["accuracies"]) - FALLEN
 
 
 def _in_crowd(row):

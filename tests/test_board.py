@@ -311,6 +311,20 @@ def test_pictures_of_a_single_own_rung(project, misread, parameters):
     assert board_pictures.parameters(found, 99.4, 8000).startswith(b"\x89PNG")
 
 
+def test_a_seed_that_fell_far_does_not_set_the_scale(project):
+    card("skeleton")
+    climb("skeleton", 80, 90, 100)
+    low, high = board_pictures.span(rows().values())
+    assert 98.5 < low < 99.0
+    assert 99.2 < high < 99.6
+    climb("skeleton", 80, 90, 100, 5000)  # one at 50 %
+    fallen = rows().values()
+    low, high = board_pictures.span(fallen)
+    assert 98.9 < low < 99.0
+    assert 99.2 < high < 99.3
+    assert board_pictures.steps(list(fallen), 99.4).startswith(b"\x89PNG")
+
+
 def test_labels_stand_apart_and_within_the_picture():
     random = np.random.default_rng(0)
     for count in range(1, 20):
