@@ -32,7 +32,8 @@ def loop_epoch(seconds):
 
 def trained(recipe, seed):
     """Return (seconds of training, test accuracy in percent) of a run of one seed."""
-    from ladder import network, run
+    from ladder import run
+    from ladder.measure import accuracy_of
     from ladder.tensors import read_tensors
 
     images, labels = data()
@@ -40,10 +41,7 @@ def trained(recipe, seed):
     weights = run.run(recipe, images, labels, seed)[-1].weights
     seconds = time.perf_counter() - start
     test = read_tensors(TEST)
-    model = network.build(recipe, seed=0)
-    model.load_state_dict(weights)
-    outputs = network.outputs(model, network.prepare(test["images"], recipe), recipe)
-    return seconds, run.percent_right(outputs, test["labels"])
+    return seconds, accuracy_of(recipe, weights, test["images"], test["labels"])
 
 
 def sprints(recipe):

@@ -49,6 +49,15 @@ def measure(recipe, weights, train, test):
     )
 
 
+def accuracy_of(recipe, weights, images, labels):
+    """Return the accuracy in percent of one state of a run on uint8 images [N, 1, 28, 28] with labels [N]."""
+    torch.set_num_threads(1)
+    model = network.build(recipe, seed=0)
+    model.load_state_dict(weights)
+    outputs = network.outputs(model, network.prepare(images, recipe), recipe)
+    return percent_right(outputs, labels.to(recipe.device))
+
+
 def probabilities(recipe, outputs):
     """Return outputs [N, 10] as class probabilities, whatever the network ends in."""
     ending = recipe.network[-1].name

@@ -42,20 +42,14 @@ def views(images, labels):
 
 def accuracies(recipe, seed):
     """Return {column: accuracy in percent} of a run in the store, in a process of its own."""
-    import torch
-
-    from ladder import network, store
-    from ladder.run import percent_right
+    from ladder import store
+    from ladder.measure import accuracy_of
     from ladder.tensors import read_tensors
 
-    torch.set_num_threads(1)
     train, test = (read_tensors(PROCESSED / f"{split}.safetensors") for split in ("train", "test"))
-    model = network.build(recipe, seed=0)
-    model.load_state_dict(store.finished(recipe, train["images"], train["labels"], seed)[-1].weights)
-    return {
-        column: percent_right(network.outputs(model, network.prepare(images, recipe), recipe), labels)
-        for column, (images, labels) in views(test["images"], test["labels"]).items()
-    }
+    weights = store.finished(recipe, train["images"], train["labels"], seed)[-1].weights
+    seen = views(test["images"], test["labels"])
+    return {column: accuracy_of(recipe, weights, images, labels) for column, (images, labels) in seen.items()}
 
 
 def page(found):
