@@ -15,7 +15,8 @@ from pathlib import Path
 from ladder import cards, machine
 
 IMAGES = 128
-RUNS = ("net9", "s7_final", "lenet5", "lenet5_l1", "part3")  # SGD, Adam, softmax twice, L1 and tanh, depthwise
+# SGD, Adam, softmax twice, L1 and tanh, depthwise, affine
+RUNS = ("net9", "s7_final", "lenet5", "lenet5_l1", "part3", "sprint")
 SHORT = 2  # epochs
 
 
