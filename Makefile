@@ -1,5 +1,6 @@
 # Each target works as the first command after `git clone`; what is there already is not made again.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
@@ -13,7 +14,7 @@ repro: .venv/installed  ## run the pipeline: data, train, evaluate, reports
 	dvc repro
 
 climb: .venv/installed  ## run the whole ladder: every rung, all its seeds, the board; only what changed
-	dvc repro preprocess rungs/dvc.yaml:plan
+	dvc repro preprocess rungs/dvc.yaml:plan rungs/dvc.yaml:measuring
 	python -m stages.ahead
 	dvc repro rungs/dvc.yaml
 

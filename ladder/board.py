@@ -70,7 +70,7 @@ def _reached(rung, report):
                 f"reports/rungs/{rung}/metrics.json: {key}: {value!r} is no number; run `dvc repro rungs/dvc.yaml`"
             )
     accuracies = report.by_seed["accuracy"]
-    mean, deviation, low, high = stats.mean_interval(accuracies)
+    mean, deviation, low, high = stats.mean_interval(accuracies, resolution=100 / report.misread.shape[1])
     return {
         "seeds": len(accuracies),
         "accuracies": accuracies,

@@ -169,7 +169,7 @@ class Input(Strict):
     """How a uint8 image becomes what the network sees: resized to size x size, /255, -mean, /std."""
 
     size: Count = 28
-    mean: float = 0.1307
+    mean: Annotated[float, Field(allow_inf_nan=False)] = 0.1307
     std: Positive = 0.3081
 
 
@@ -378,9 +378,14 @@ def read_card(rung, cards=CARDS):
 
 
 def rung_names(cards=CARDS):
-    """Return the names of all rungs, sorted so that net2 comes before net10."""
+    """Return the names of all rungs in their natural order."""
     names = [path.stem for path in Path(cards).glob("*.yaml")]
-    return sorted(names, key=lambda name: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)])
+    return sorted(names, key=natural)
+
+
+def natural(name):
+    """Return a key that sorts net2 before net10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def resolve(rung, overrides=None, cards=CARDS):

@@ -6,6 +6,7 @@ from statistics import fmean
 import numpy as np
 
 from ladder import stats
+from ladder.cards import natural
 from ladder.errors import LadderError
 from ladder.reports import FOLDER, read_report
 
@@ -23,7 +24,7 @@ def compare_trees(before, after):
     whole = before.folder == after.folder == FOLDER
     old, new = (tree.rungs() if whole else set() for tree in (before, after))
     pairs = [(before.folder, after.folder, None)]
-    pairs += [(f"{FOLDER}/rungs/{rung}", f"{FOLDER}/rungs/{rung}", rung) for rung in sorted(old & new, key=_counted)]
+    pairs += [(f"{FOLDER}/rungs/{rung}", f"{FOLDER}/rungs/{rung}", rung) for rung in sorted(old & new, key=natural)]
     before.text(f"{before.folder}/metrics.json")
     after.text(f"{after.folder}/metrics.json")
     return {
@@ -34,8 +35,8 @@ def compare_trees(before, after):
             for folder, other, rung in pairs
             if before.of_folder(folder) != after.of_folder(other)
         ],
-        "new_rungs": sorted(new - old, key=_counted),
-        "lost_rungs": sorted(old - new, key=_counted),
+        "new_rungs": sorted(new - old, key=natural),
+        "lost_rungs": sorted(old - new, key=natural),
     }
 
 
@@ -74,11 +75,6 @@ def _report(tree, folder, rung):
     if rung:
         return read_report(tree, folder, f"{rung} of {tree.name}")
     return read_report(tree, folder, None if folder == FOLDER else tree.name)
-
-
-def _counted(rung):
-    """Return a key that sorts net2 before net10."""
-    return len(rung), rung
 
 
 def _same(before, after):

@@ -1,6 +1,5 @@
 """Files: whole or absent; YAML as DVC reads it, and CSV."""
 
-import contextlib
 import csv
 import errno
 import io
@@ -14,9 +13,8 @@ import yaml
 from ladder.errors import LadderError
 
 
-@contextlib.contextmanager
-def whole_file(path):
-    """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`.
+def write_bytes(path, content):
+    """Write `content` (bytes) to a temporary file, flush it to disk and rename it to `path`.
 
     Whatever happens in between (an exception, a kill, a power cut), `path` holds its old content or
     all of the new one.
@@ -28,7 +26,7 @@ def whole_file(path):
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         os.close(handle)
         temporary = Path(name)
-        yield temporary
+        temporary.write_bytes(content)
         temporary.chmod(0o644)
         _flush(temporary)
         temporary.replace(path)
@@ -38,12 +36,6 @@ def whole_file(path):
     finally:
         if temporary:
             temporary.unlink(missing_ok=True)
-
-
-def write_bytes(path, content):
-    """Write `content` (bytes) to `path` so that a reader sees all of it or none."""
-    with whole_file(path) as temporary:
-        temporary.write_bytes(content)
 
 
 def write_text(path, content):

@@ -8,16 +8,20 @@ import hashlib
 
 import torch
 
+from ladder.errors import LadderError
 from ladder.run import run
 
 DIGITS = 10
 
 
 def fingerprint(recipe):
-    """Return 64 hexadecimal digits for a Recipe on this machine."""
+    """Return 64 hexadecimal digits for a Recipe on this machine. Raises LadderError where it cannot train."""
     # a new torch is reason enough to look again, even where two batches do not show it
     digest = hashlib.sha256(f"torch {torch.__version__.partition('+')[0]}, portable {recipe.portable}".encode())
-    hash_miniature_run(recipe, digest)
+    try:
+        hash_miniature_run(recipe, digest)
+    except LadderError as error:
+        raise LadderError(f"rung {recipe.rung}, on trial with two batches: {error}") from error
     return digest.hexdigest()
 
 

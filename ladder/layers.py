@@ -14,6 +14,8 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from ladder.errors import LadderError
+
 BITS = 62  # of a random integer; probabilities are integers out of 2**62
 GUIDE_BITS = 16
 
@@ -47,6 +49,10 @@ class NormReluDrop(nn.BatchNorm2d):
         if not self.training:
             y = super().forward(x)
             return y.relu_() if self.relu else y
+        if x.numel() == x.shape[1]:
+            raise LadderError(
+                "a batch of one image leaves batch normalisation one value a channel; take another batch_size"
+            )
         self.num_batches_tracked.add_(1)
         return _NormReluDrop.apply(x, self.weight, self.bias, self, self.places, 1 / (1 - self.p))
 

@@ -37,7 +37,8 @@ def measure(recipe, weights, train, test):
         outputs = network.outputs(model, images, recipe)
         loss.append(loss_of(recipe, outputs, labels).item())
         accuracy.append(percent_right(outputs, labels))
-    confidences, predictions = probabilities(recipe, outputs).max(1)
+    predictions = outputs.argmax(1)
+    confidences = probabilities(recipe, outputs).gather(1, predictions.unsqueeze(1)).squeeze(1)
     seen = ~holdout_mask(train["labels"], recipe.holdout)
     on_train = network.outputs(model, network.prepare(train["images"][seen], recipe), recipe)
     return Measured(

@@ -32,7 +32,10 @@ def train_seeds(recipe, images, labels, seeds, executor, root=store.RUNS, on_epo
 
 
 def train_many(runs, images, labels, executor):
-    """Train many runs by `train_runs`, past those that fail; the longest first, so that no core waits at the end."""
+    """Train many runs by `train_runs`, the longest first, so that no core waits at the end.
+
+    Those that fail stop no other; only then a LadderError is raised.
+    """
     runs = sorted(runs, key=lambda run: -work(run[0]))
     train_runs(runs, images, labels, executor, progress.OfLadder(runs), to_the_end=True)
 
@@ -64,11 +67,14 @@ def train_runs(
                     counts[run] = len(rows)
                     shown.show(run, rows)
                     on_rows(run, rows)
-            shown.step()
             open_runs -= {futures[future] for future in finished}
+            shown.step(open_runs)
             errors = [error for future in finished if (error := future.exception())]
-            faults += [_explained(error, runs, counts) for error in errors]
-            if faults and not (to_the_end and all(isinstance(error, LadderError) for error in errors)):
+            broken = next((error for error in errors if not isinstance(error, LadderError)), None)
+            if broken:
+                raise _explained(broken, runs, counts)
+            faults += errors
+            if faults and not to_the_end:
                 raise faults[0]
     if faults:
         more = f" (and {len(faults) - 1} more runs failed)" if len(faults) > 1 else ""

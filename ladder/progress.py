@@ -24,7 +24,7 @@ class OfLadder:
     def __init__(self, runs):
         self.start, self.said, self.ended = time.monotonic(), float("-inf"), 0
         self.work = {run: work(recipe) for run, (recipe, _) in enumerate(runs)}
-        self.runs, self.rows, self.before = runs, {}, None
+        self.runs, self.rows, self.stored = runs, {}, None
         self.bar = tqdm(total=1.0, bar_format="{percentage:3.0f} % |{bar:10}| {desc}") if sys.stderr.isatty() else None
 
     def __enter__(self):
@@ -37,14 +37,13 @@ class OfLadder:
     def show(self, run, rows):
         self.rows[run] = len(rows)
 
-    def step(self):
-        """Say where things stand, if it is time to."""
-        done = {run: self.rows.get(run, 0) / recipe.epochs for run, (recipe, _) in enumerate(self.runs)}
-        share = sum(self.work[run] * part for run, part in done.items()) / sum(self.work.values())
-        if self.before is None:
-            self.before = share  # what the store had already
-        ended = sum(part == 1 for part in done.values())
-        text = f"{ended} of {len(done)} runs done{self._left(share)}{self._running(done)}"
+    def step(self, open_runs):
+        """Say where things stand, if it is time to. open_runs: those that have neither ended nor failed."""
+        if self.stored is None:
+            self.stored = dict(self.rows)  # what was there already
+        ended = sum(self.rows.get(run) == recipe.epochs for run, (recipe, _) in enumerate(self.runs))
+        share = self._share(self.rows)
+        text = f"{ended} of {len(self.runs)} runs done{self._left(share)}{self._running(open_runs)}"
         if self.bar:
             self.bar.set_description_str(text, refresh=False)
             self.bar.update(share - self.bar.n)
@@ -53,19 +52,25 @@ class OfLadder:
             self.said, self.ended = time.monotonic(), ended
             print(f"{time.strftime('%H:%M')} {text}", flush=True)
 
-    def _running(self, done):
-        """Return the runs with some epochs, but not all. A first epoch shows once it is finished."""
+    def _share(self, rows):
+        """Return the fraction of all work that {run: number of its epochs} is."""
+        done = sum(self.work[run] * count / self.runs[run][0].epochs for run, count in rows.items())
+        return done / sum(self.work.values())
+
+    def _running(self, open_runs):
+        """Return the runs that go on. The first epoch since the start shows once it is finished."""
         parts = [
             f"{recipe.rung} seed {seed} {self.rows[run]}/{recipe.epochs}"
             for run, (recipe, seed) in enumerate(self.runs)
-            if 0 < done[run] < 1
+            if run in open_runs and self.stored.get(run, 0) < self.rows.get(run, 0) < recipe.epochs
         ]
         return f"; running: {', '.join(parts)}" if parts else ""
 
     def _left(self, share):
-        if not self.before < share < 1:
+        before = self._share(self.stored)
+        if not before < share < 1:
             return ""
-        minutes = round((time.monotonic() - self.start) * (1 - share) / (share - self.before) / 60)
+        minutes = round((time.monotonic() - self.start) * (1 - share) / (share - before) / 60)
         return f"; about {minutes // 60} h {minutes % 60:02d} min left"
 
 
@@ -90,7 +95,7 @@ class _Bars:
         bar.update(len(rows) - bar.n)
         bar.set_postfix_str(f"loss {rows[-1]['train_loss']:.4f}, train {rows[-1]['train_accuracy']:.2f} %")
 
-    def step(self):
+    def step(self, open_runs):
         pass
 
 
@@ -117,5 +122,5 @@ class _Lines:
             )
         self.shown[run] = len(rows)
 
-    def step(self):
+    def step(self, open_runs):
         pass

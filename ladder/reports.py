@@ -1,9 +1,11 @@
-"""Reports as they are in Git: those of a revision, an experiment, a rung or the workspace.
+"""Reports as they are in Git: those of the workspace, a rung, a revision or an experiment.
 
 Read through Git's own commands: nothing is checked out, and neither data nor a remote is needed.
 """
 
 import csv
+import functools
+import hashlib
 import io
 import json
 import subprocess
@@ -21,6 +23,7 @@ FOLDER, PARAMS, DATA = "reports", "params.yaml", "reports/data.json"
 WORKSPACE = "workspace"
 RESULTS = ("metrics.json", "curves.csv", "errors.csv")
 NAMES = (*RESULTS, "recipe.yaml", "history.csv", "data.json", PARAMS)
+LOCK, LADDERS_LOCK = "dvc.lock", "rungs/dvc.lock"
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,11 @@ class Tree:
     name: str  # as its user calls it
     files: dict
     folder: str = FOLDER
+    committed: bool = False
 
     def text(self, path):
         if path not in self.files:
-            mend = _mend(path) if self.name == WORKSPACE else "commit reports/ there, as `dvc repro` leaves it"
+            mend = "commit reports/ there, as `dvc repro` leaves it" if self.committed else _mend(path)
             raise LadderError(f"{self.name}: there is no {path}; {mend}")
         return self.files[path]
 
@@ -72,7 +76,7 @@ def find(name):
         return _workspace(name, f"{FOLDER}/rungs/{name}")
     commit = _commit(name) or _experiment(name)
     if commit:
-        return Tree(name, _committed(commit))
+        return Tree(name, _committed(commit), committed=True)
     if name in rung_names():
         raise LadderError(f"rung {name} has no reports yet; they go to {FOLDER}/rungs/{name}/")
     raise LadderError(
@@ -83,6 +87,7 @@ def find(name):
 def read_report(tree, folder, name=None):
     """Return the Report in a folder of a Tree, called `name` or by tree and rung. Raises LadderError for bad files."""
     texts = {file: tree.text(f"{folder}/{file}") for file in (*RESULTS, "recipe.yaml")}
+    _check_recipe(tree, folder, texts["recipe.yaml"])
     lines = {"recipe.yaml": texts["recipe.yaml"].splitlines()}
     if folder == FOLDER:
         lines[PARAMS] = tree.files.get(PARAMS, "").splitlines()
@@ -94,6 +99,29 @@ def read_report(tree, folder, name=None):
         fault = " ".join(str(error).split())
         raise LadderError(f"{tree.name}: {folder}/ is not as `evaluate` writes it ({fault}); {_mend(folder)}") from None
     return Report(name or f"{tree.name} ({rung})", *found, lines)
+
+
+def _check_recipe(tree, folder, recipe):
+    """Raise LadderError where DVC's lock file says that the results in a folder are of another recipe.yaml.
+
+    So they are between a new plan and the end of its training. Without a lock file nothing is known, and nothing said.
+    """
+    rung = PurePosixPath(folder).name
+    lock, stage = (LOCK, "evaluate") if folder == FOLDER else (LADDERS_LOCK, f"climb@{rung}")
+    try:
+        dependencies = _locked(tree.files.get(lock, ""))["stages"][stage]["deps"]
+        used = next(dep["md5"] for dep in dependencies if dep["path"] == f"{folder}/recipe.yaml")
+    except (KeyError, TypeError, StopIteration, yaml.YAMLError):
+        return
+    if used != hashlib.md5(recipe.encode(), usedforsecurity=False).hexdigest():
+        mend = "commit reports/ and the lock files together" if tree.committed else _mend(folder)
+        raise LadderError(f"{tree.name}: {folder}/metrics.json is of another recipe.yaml, {lock} says; {mend}")
+
+
+@functools.lru_cache(maxsize=4)
+def _locked(text):
+    """Return the content of a lock file; read by the parser in C, as that of the ladder is long."""
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def _mend(path):
@@ -151,15 +179,16 @@ def _misread(errors, curves, images):
 
 
 def _workspace(name, folder=FOLDER):
-    paths = [Path(PARAMS), *Path(FOLDER).rglob("*")]
-    kept = [path for path in paths if path.name in NAMES and path.is_file()]
+    reports = (path for path in Path(FOLDER).rglob("*") if path.name in NAMES)
+    kept = [path for path in (Path(PARAMS), Path(LOCK), Path(LADDERS_LOCK), *reports) if path.is_file()]
     return Tree(name, {path.as_posix(): path.read_text(encoding="utf-8", errors="replace") for path in kept}, folder)
 
 
 def _committed(commit):
     """Return {path: text} of a commit's reports."""
-    listed = _git("ls-tree", "-r", "-z", "--name-only", commit, "--", FOLDER, PARAMS).decode().split("\0")
-    paths = [path for path in listed if PurePosixPath(path).name in NAMES]
+    single = (PARAMS, LOCK, LADDERS_LOCK)
+    listed = _git("ls-tree", "-r", "-z", "--name-only", commit, "--", FOLDER, *single).decode().split("\0")
+    paths = [path for path in listed if path in single or PurePosixPath(path).name in NAMES]
     answer = io.BytesIO(_git("cat-file", "--batch", given="".join(f"{commit}:{path}\n" for path in paths).encode()))
     files = {}
     for path in paths:

@@ -15,7 +15,7 @@ def learning_rate(recipe, epoch, batch, batches, holdout_losses):
     schedule, peak = recipe.schedule, recipe.learning_rate
     step, steps = (epoch - 1) * batches + batch, recipe.epochs * batches
     if isinstance(schedule, cards.Step):
-        return peak * schedule.factor ** ((epoch - 1) // schedule.every)
+        return peak * math.prod([schedule.factor] * ((epoch - 1) // schedule.every))
     if isinstance(schedule, cards.Plateau):
         return _plateau(schedule, peak, holdout_losses)
     if isinstance(schedule, cards.OneCycle):

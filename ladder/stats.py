@@ -27,17 +27,17 @@ class Interval(NamedTuple):
     high: float
 
 
-def mean_interval(values):
+def mean_interval(values, resolution):
     """Return (mean, standard deviation, low, high) of percentages: Student's 95 % interval of the mean in 0..100.
 
+    resolution: as for `welch`; here too the interval takes no deviation below that of rounding.
     With one value there is no deviation and no interval: None in their place.
     """
     mean = fmean(values)
     if len(values) < 2:
         return mean, None, None, None
-    deviation = stdev(values)
-    margin = student.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * deviation / math.sqrt(len(values))
-    return mean, deviation, max(mean - margin, 0.0), min(mean + margin, 100.0)
+    margin = _margin(_variance(values, resolution) / len(values), len(values) - 1)
+    return mean, stdev(values), max(mean - margin, 0.0), min(mean + margin, 100.0)
 
 
 def verdict(interval, direction=1):
@@ -143,7 +143,12 @@ def accuracies(misread):
 def _variances(before, after, resolution):
     """Return the variance of a seed on each side; a side of one seed has the other's."""
     pairs = ((before, after), (after, before))
-    return [max(variance(own if len(own) > 1 else other), resolution**2 / 12) for own, other in pairs]
+    return [_variance(own if len(own) > 1 else other, resolution) for own, other in pairs]
+
+
+def _variance(values, resolution):
+    """Return the variance of values that are rounded to a resolution: no less than that of the rounding."""
+    return max(variance(values), resolution**2 / 12)
 
 
 def _seed_noise(before, after, resolution):

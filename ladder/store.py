@@ -22,7 +22,14 @@ from ladder.errors import LadderError
 from ladder.files import write_bytes
 from ladder.tensors import write_tensors
 
-RUNS = Path(".runs")
+
+def _runs():
+    """Return the store's folder: an experiment that DVC runs in a copy, below .dvc/tmp/, shares its repository's."""
+    copied_from = (folder.parent for folder in Path.cwd().parents if folder.name == ".dvc")
+    return next(copied_from, Path()) / ".runs"
+
+
+RUNS = _runs()
 
 
 def digest(recipe, images, labels, seed):

@@ -1,8 +1,19 @@
 """One script a stage, and a command beside the stages, run as `python -m stages.<name>`: files in, files out."""
 
 import sys
+from pathlib import Path
 
 from ladder.errors import LadderError
+
+REPORTS = Path("reports")
+PROCESSED = Path("data/processed")
+
+
+def read_split(split):
+    """Return {"images": uint8 [N, 1, 28, 28], "labels": uint8 [N]} of `train` or `test`, as `preprocess` wrote them."""
+    from ladder.tensors import read_tensors  # imports torch, which reads what `machine.configure` set before
+
+    return read_tensors(PROCESSED / f"{split}.safetensors")
 
 
 def run_stage(name, main):

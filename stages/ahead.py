@@ -12,9 +12,9 @@ import subprocess
 from ladder import cards, machine
 from ladder.errors import LadderError
 from ladder.files import read_yaml
-from stages import run_stage
+from stages import read_split, run_stage
 from stages.climb import PIPELINE, RUNGS
-from stages.train import PROCESSED, checked
+from stages.train import checked
 
 PARAMS = PIPELINE.with_name("params.yaml")
 
@@ -60,9 +60,8 @@ def main():
     # torch reads what `configure` set when it is imported
     from ladder import store
     from ladder.pool import computed_here, train_many, training_pool
-    from ladder.tensors import read_tensors
 
-    data = read_tensors(PROCESSED / "train.safetensors")
+    data = read_split("train")
     images, labels = data["images"], data["labels"]
 
     def missing(recipe):

@@ -147,8 +147,11 @@ def _verdict(row):
 
 
 def _meaning(target, rows):
-    steps = [(row["against"], row["rung"]) for row in rows if row["step_verdict"]]
-    again = f" `python -m stages.compare {' '.join(steps[0])}` says it again, with details." if steps else ""
+    steps = [row for row in rows if row["step_verdict"]]
+    again = ""
+    if steps:
+        shown = min(steps, key=lambda row: row["step_verdict"] == OPEN)  # the first clear one, where there is one
+        again = f" `python -m stages.compare {shown['against']} {shown['rung']}` says it again, with details."
     return [
         "Accuracies in percent, changes in points; *test* is the 10,000 test images, by which the five projects chose "
         "their steps, and this one nothing.",
@@ -158,7 +161,7 @@ def _meaning(target, rows):
         "- **ours**: test accuracy after the last epoch, mean ± standard deviation (number of seeds). "
         "**best epoch**: mean of each seed's best, chosen in hindsight; only to compare with.",
         "- **gap**: accuracy on the clean training images minus that on the test images, both of the last weights. "
-        f"**held**: how many of the last epochs all stay at {target:g} % or above (mean of the seeds).",
+        f"**held**: for how many of the last epochs the mean of the seeds stays at {target:g} % or above.",
         "- **the step**: our change from the rung behind the arrow (the parent, unless the card says `against`), with "
         f"its 95 % interval: **better** or **worse** where the interval leaves 0 out.{again}",
         "- **the reported test accuracy is** one run's, so it is held against the interval in brackets, in which one "
@@ -166,7 +169,7 @@ def _meaning(target, rows):
         "*reproduced* inside, **above ours** where it is higher than that, **below ours** where it is lower.",
         "",
         "Where nothing differs, about 1 verdict in 20 of either kind says otherwise by chance. "
-        "One seed has no deviation, so what is reported gets no verdict.",
+        "A rung of one seed has no deviation, so what is reported of it gets no verdict.",
     ]
 
 

@@ -15,9 +15,9 @@ import pandas as pd
 
 from ladder import cards, machine
 from ladder.errors import LadderError
-from stages import run_stage
+from stages import REPORTS, read_split, run_stage
 from stages.evaluate import results, said, write_results
-from stages.train import PROCESSED, REPORTS, checked, history_table
+from stages.train import checked, history_table
 
 RUNGS = REPORTS / "rungs"
 PIPELINE = Path("rungs/dvc.yaml")
@@ -32,25 +32,25 @@ def arguments():
 
 
 def trained(recipe, seeds, images, labels):
-    """Return (Recipe, {seed: [Epoch, ...]}): from the store, or trained now with the bits found here."""
+    """Train what the store lacks of a rung's runs. Return its Recipe, with the bits found here if any were lacking."""
     from ladder import store
     from ladder.pool import computed_here, train_seeds, training_pool
 
-    stored = {seed: store.load(store.folder_of(recipe, images, labels, seed), recipe.epochs) for seed in seeds}
-    if all(len(epochs) == recipe.epochs for epochs in stored.values()):
-        return recipe, stored
+    folders = (store.folder_of(recipe, images, labels, seed) for seed in seeds)
+    if all(len(store.load(folder, recipe.epochs)) == recipe.epochs for folder in folders):
+        return recipe
     with training_pool(machine.side_by_side(recipe, len(seeds))) as executor:
         recipe = checked(recipe, computed_here([recipe], executor)[recipe.rung], f"{PIPELINE}:plan@{recipe.rung}")
-        return recipe, train_seeds(recipe, images, labels, seeds, executor)
+        train_seeds(recipe, images, labels, seeds, executor)
+    return recipe
 
 
 def measure_run(recipe, seed):
     """Return the Measured of a run in the store, in a process of its own."""
     from ladder import store
     from ladder.measure import measure
-    from ladder.tensors import read_tensors
 
-    train, test = (read_tensors(PROCESSED / f"{split}.safetensors") for split in ("train", "test"))
+    train, test = read_split("train"), read_split("test")
     epochs = store.finished(recipe, train["images"], train["labels"], seed)
     return measure(recipe, [epoch.weights for epoch in epochs], train, test)
 
@@ -64,16 +64,16 @@ def main():
     seeds = range(asked.seeds)
     machine.configure(recipe.portable)
     # torch reads what `configure` set when it is imported
+    from ladder import store
     from ladder.pool import process_pool
-    from ladder.tensors import read_tensors
 
-    train = read_tensors(PROCESSED / "train.safetensors")
-    recipe, runs = trained(recipe, seeds, train["images"], train["labels"])
+    train = read_split("train")
+    recipe = trained(recipe, seeds, train["images"], train["labels"])
     with process_pool(machine.side_by_side(recipe, len(seeds))) as executor:
         measured = dict(zip(seeds, executor.map(measure_run, repeat(recipe), seeds), strict=True))
-    rows = {seed: [epoch.row for epoch in epochs] for seed, epochs in runs.items()}
+    rows = {seed: store.rows(store.folder_of(recipe, train["images"], train["labels"], seed)) for seed in seeds}
     history = pd.read_csv(io.StringIO(history_table(rows)))
-    labels = read_tensors(PROCESSED / "test.safetensors")["labels"].numpy()
+    labels = read_split("test")["labels"].numpy()
     found, curves, errors = results(recipe, measured, history, labels, target)
     write_results(RUNGS / asked.rung, found, {"curves": curves, "errors": errors})
     print(f"climb: {asked.rung}, seeds: {asked.seeds}: {said(found, len(labels))}")

@@ -5,9 +5,10 @@
     python -m stages.compare net7 net8           # two rungs that have reports in reports/rungs/
     python -m stages.compare main lucky-dog --fail-if worse --tolerance 0.05
 
-A name is a Git revision, a DVC experiment, a rung with reports in the workspace, or `workspace`. Reads reports/ and
-params.yaml there, through Git: no checkout, no data, no remote. Exit code: 0; 1 where --fail-if says so; 2 for bad
-input. Writes nothing but the file that --pictures names.
+A name is `workspace`, a rung with reports in it, a Git revision or a DVC experiment, looked for in this order
+(`heads/net7` is a branch that is called like a rung). Reads reports/, params.yaml and DVC's lock files there, through
+Git: no checkout, no data, no remote. Exit code: 0; 1 where --fail-if says so; 2 for bad input. Writes nothing but the
+file that --pictures names.
 """
 
 import argparse

@@ -15,25 +15,25 @@ import pandas as pd
 from ladder import cards, machine, stats
 from ladder.files import write_bytes, write_text
 from ladder.shapes import parameters
-from stages import run_stage
-from stages.train import PROCESSED, REPORTS, model_path
+from stages import REPORTS, read_split, run_stage
+from stages.train import model_path
 
 
 def results(recipe, measured, history, labels, target):
     """Return (metrics.json as a dict, curves.csv and errors.csv as tables) for {seed: Measured}; see `metrics`."""
     curves, errors = curves_table(measured), errors_table(measured, labels)
     accuracies = [of_seed.train_accuracy for of_seed in measured.values()]
-    return metrics(recipe, curves, history, accuracies, errors, target), curves, errors
+    return metrics(recipe, curves, history, accuracies, errors, len(labels), target), curves, errors
 
 
-def metrics(recipe, curves, history, train_accuracies, errors, target):
+def metrics(recipe, curves, history, train_accuracies, errors, images, target):
     """Return reports/metrics.json as a flat dict.
 
     curves: seed, epoch, accuracy, loss on the test images; history: reports/history.csv;
-    train_accuracies: one a seed; errors: reports/errors.csv.
+    train_accuracies: one a seed; errors: reports/errors.csv; images: how many test images there are.
     """
     last = curves[curves.epoch == recipe.epochs]
-    mean, deviation, low, high = stats.mean_interval(last.accuracy.tolist())
+    mean, deviation, low, high = stats.mean_interval(last.accuracy.tolist(), resolution=100 / images)
     by_epoch = curves.groupby("epoch").accuracy.mean().round(6)
     reached = by_epoch.index[by_epoch >= target]
     missed = by_epoch.index[by_epoch < target]
@@ -99,7 +99,7 @@ def measure_seed(recipe, seed):
     from ladder.tensors import read_tensors
 
     weights = [read_tensors(model_path(seed, epoch)) for epoch in range(1, recipe.epochs + 1)]
-    train, test = (read_tensors(PROCESSED / f"{split}.safetensors") for split in ("train", "test"))
+    train, test = read_split("train"), read_split("test")
     return measure(recipe, weights, train, test)
 
 
@@ -110,12 +110,11 @@ def main():
     # torch reads what `configure` set when it is imported
     from ladder import pictures
     from ladder.pool import process_pool
-    from ladder.tensors import read_tensors
 
     seeds = range(params.seeds)
     with process_pool(machine.side_by_side(recipe, params.seeds)) as executor:
         measured = dict(zip(seeds, executor.map(measure_seed, repeat(recipe), seeds), strict=True))
-    test = read_tensors(PROCESSED / "test.safetensors")
+    test = read_split("test")
     images, labels = test["images"].numpy(), test["labels"].numpy()
     history = pd.read_csv(REPORTS / "history.csv")
     found, curves, errors = results(recipe, measured, history, labels, params.evaluate.target)

@@ -7,14 +7,11 @@ With a rung's name as argument, for the ladder: reads no params.yaml, writes rep
 """
 
 import argparse
-from pathlib import Path
 
 from ladder import cards, machine
 from ladder.files import dump_yaml, write_text
 from ladder.shapes import layer_table, parameters
-from stages import run_stage
-
-REPORTS = Path("reports")
+from stages import REPORTS, run_stage
 
 
 def model_report(rung, recipe):

@@ -7,18 +7,15 @@ reports/samples.png (60 training images).
 """
 
 import json
-from pathlib import Path
 
 import torch
 
 from ladder import mnist, pictures
 from ladder.files import write_bytes, write_text
 from ladder.tensors import write_tensors
-from stages import run_stage
+from stages import PROCESSED, REPORTS, run_stage
 from stages.download import RAW
 
-PROCESSED = Path("data/processed")
-REPORTS = Path("reports")
 SAMPLES = 60
 
 

@@ -9,10 +9,9 @@ from statistics import fmean, stdev
 
 from ladder import cards, machine
 from ladder.files import write_text
-from stages import run_stage
+from stages import REPORTS, read_split, run_stage
 from stages.ahead import asked_for, planned
 from stages.climb import trained
-from stages.train import PROCESSED, REPORTS
 
 RUNGS = ("net9", "s7_final", "champion", "sprint", "tiny")
 PAGE = REPORTS / "robustness.md"
@@ -44,9 +43,8 @@ def accuracies(recipe, seed):
     """Return {column: accuracy in percent} of a run in the store, in a process of its own."""
     from ladder import store
     from ladder.measure import accuracy_of
-    from ladder.tensors import read_tensors
 
-    train, test = (read_tensors(PROCESSED / f"{split}.safetensors") for split in ("train", "test"))
+    train, test = read_split("train"), read_split("test")
     weights = store.finished(recipe, train["images"], train["labels"], seed)[-1].weights
     seen = views(test["images"], test["labels"])
     return {column: accuracy_of(recipe, weights, images, labels) for column, (images, labels) in seen.items()}
@@ -80,10 +78,9 @@ def main():
     machine.configure(portable=True)
     # torch reads what `configure` set when it is imported
     from ladder.pool import process_pool
-    from ladder.tensors import read_tensors
 
-    data = read_tensors(PROCESSED / "train.safetensors")
-    recipes = {rung: trained(of, range(seeds[rung]), data["images"], data["labels"])[0] for rung, of in recipes.items()}
+    data = read_split("train")
+    recipes = {rung: trained(of, range(seeds[rung]), data["images"], data["labels"]) for rung, of in recipes.items()}
     with process_pool(machine.workers()) as executor:
         asked = {rung: executor.map(accuracies, repeat(recipe), range(seeds[rung])) for rung, recipe in recipes.items()}
         found = {rung: list(of_seeds) for rung, of_seeds in asked.items()}

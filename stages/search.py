@@ -1,9 +1,10 @@
 """Try candidates for a rung, and rank them by the accuracy on training images held out. Never opens the test images.
 
 Usage: python -m stages.search <name>.yaml. It holds `seeds`, a list of random seeds; `holdout`, a number of training
-images; optionally `train`, overrides as in params.yaml; and `candidates`, cards by name, which may extend each other
-and the rungs. Reads: that file, rungs/cards/, data/processed/train.safetensors. Writes: <name>.csv beside it, the best
-first. Runs are kept in .runs/, so a search that was stopped continues, and one with new candidates trains only those.
+images; optionally `train`, with epochs, batch_size or learning_rate for all; and `candidates`, cards by name, which may
+extend each other and the rungs. Reads: that file, rungs/cards/, data/processed/train.safetensors. Writes: <name>.csv
+beside it, the best first. Runs are kept in .runs/, so a search that was stopped continues, and one with new candidates
+trains only those. Where a candidate's run fails, the others are ranked without it, and it is named at the end.
 """
 
 import argparse
@@ -11,17 +12,25 @@ import shutil
 import tempfile
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ladder import cards, machine
 from ladder.errors import LadderError
 from ladder.files import dump_csv, dump_yaml, read_yaml, write_text
 from ladder.shapes import parameters, work
-from stages import run_stage
-from stages.train import PROCESSED
+from stages import read_split, run_stage
 
 COLUMNS = ["candidate", "parameters", "epochs", "work", "holdout_accuracy", "sd", "train_accuracy", "by_seed"]
+
+
+class Overrides(cards.Strict):
+    """What a search may set for all its candidates."""
+
+    epochs: cards.Epochs | None = None
+    batch_size: cards.BatchSize | None = None
+    learning_rate: cards.Positive | None = None
 
 
 class Search(cards.Strict):
@@ -29,14 +38,22 @@ class Search(cards.Strict):
 
     seeds: list[int] = Field(min_length=1)
     holdout: int = Field(gt=0)
-    candidates: dict[str, dict]
-    train: dict | None = None
+    candidates: dict[Annotated[str, Field(pattern=r"^[\w-]+$")], dict]
+    train: Overrides = Overrides()
+
+    @field_validator("seeds")
+    @classmethod
+    def _once_each(cls, seeds):
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"{seeds} has a seed twice")
+        return seeds
 
 
 def read_search(path):
     """Return ({candidate: Recipe}, seeds) of a search's file. Raises LadderError."""
     search = cards.validated(Search, read_yaml(path), path)
-    overrides = cards.validated(cards.TrainOverrides, (search.train or {}) | {"holdout": search.holdout}, path)
+    overrides = search.train.model_dump(exclude_none=True) | {"holdout": search.holdout}
+    overrides = cards.validated(cards.TrainOverrides, overrides, path)
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(cards.CARDS, folder, dirs_exist_ok=True)
         for name, card in search.candidates.items():
@@ -44,14 +61,17 @@ def read_search(path):
                 raise LadderError(f"{path}: candidates: {name!r} is a rung already; give it another name")
             said = {"title": name, "target": "none"} | card
             (Path(folder) / f"{name}.yaml").write_text(dump_yaml(said))
-        return {name: cards.resolve(name, overrides, folder) for name in search.candidates}, search.seeds
+        try:
+            return {name: cards.resolve(name, overrides, folder) for name in search.candidates}, search.seeds
+        except LadderError as error:
+            raise LadderError(str(error).replace(f"{folder}/", f"{path}: candidates: ")) from None
 
 
 def table(recipes, rows, seeds):
-    """Return the CSV text, the best first. rows: {candidate: the last row of each seed}."""
+    """Return the CSV text, the best first. rows: {candidate: the last row of each seed}, where all have ended."""
     lines = []
-    for name, recipe in recipes.items():
-        reached = [row["holdout_accuracy"] for row in rows[name]]
+    for name in rows:
+        recipe, reached = recipes[name], [row["holdout_accuracy"] for row in rows[name]]
         lines.append(
             {
                 "candidate": name,
@@ -76,21 +96,31 @@ def main():
     # torch reads what `configure` set when it is imported
     from ladder import store
     from ladder.pool import computed_here, train_many, training_pool
-    from ladder.tensors import read_tensors
 
-    data = read_tensors(PROCESSED / "train.safetensors")
+    data = read_split("train")
     images, labels = data["images"], data["labels"]
+    fault = None
     with training_pool(machine.workers()) as executor:
         found = computed_here(recipes.values(), executor)
         recipes = {name: recipe.model_copy(update={"fingerprint": found[name]}) for name, recipe in recipes.items()}
-        train_many([(recipe, seed) for recipe in recipes.values() for seed in seeds], images, labels, executor)
+        try:
+            train_many([(recipe, seed) for recipe in recipes.values() for seed in seeds], images, labels, executor)
+        except LadderError as error:
+            fault = error
     rows = {
-        name: [store.rows(store.folder_of(recipe, images, labels, seed))[-1] for seed in seeds]
+        name: [store.rows(store.folder_of(recipe, images, labels, seed)) for seed in seeds]
         for name, recipe in recipes.items()
     }
-    text = table(recipes, rows, seeds)
+    ended = {
+        name: [of_seed[-1] for of_seed in by_seed]
+        for name, by_seed in rows.items()
+        if all(len(of_seed) == recipes[name].epochs for of_seed in by_seed)
+    }
+    text = table(recipes, ended, seeds)
     write_text(path.with_suffix(".csv"), text)
     print(text, end="")
+    if fault:
+        raise fault
 
 
 if __name__ == "__main__":

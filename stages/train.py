@@ -13,10 +13,8 @@ from pathlib import Path
 
 from ladder import cards, machine
 from ladder.files import dump_csv, write_text
-from stages import run_stage
+from stages import REPORTS, read_split, run_stage
 
-REPORTS = Path("reports")
-PROCESSED = Path("data/processed")
 MODELS = Path("data/models")
 
 
@@ -63,12 +61,12 @@ def main():
     machine.configure(recipe.portable)
     # torch reads what `configure` set when it is imported
     from ladder.pool import computed_here, train_seeds, training_pool
-    from ladder.tensors import read_tensors, write_tensors
+    from ladder.tensors import write_tensors
 
     start = time.monotonic()
     with training_pool(machine.side_by_side(recipe, len(seeds))) as executor:
         recipe = checked(recipe, computed_here([recipe], executor)[recipe.rung])
-        data = read_tensors(PROCESSED / "train.safetensors")
+        data = read_split("train")
         runs = train_seeds(recipe, data["images"], data["labels"], seeds, executor, on_epoch=write_history)
     for seed, epochs in runs.items():
         for epoch in epochs:

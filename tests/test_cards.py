@@ -137,6 +137,7 @@ BAD_CARDS = {
     ),
     "title: x\ntarget: y\nrecipe: {}\nrecipe: {}": "the key 'recipe' is there twice",
     "title: 2020-13-45": "not valid YAML: month must be in 1..12",
+    "title: x\ntarget: y\nextends: net7\ninput: {mean: .nan}": "input.mean: nan will not do: input should be a finite",
     "title: x\ntarget: y\nextends: net7\nrecipe: {batch_size: 100000000}": "less than or equal to 10000",
     "title: x\ntarget: y\nextends: net7\nrecipe: {loss: l1}": "loss l1 needs a network that ends in softmax",
     "title: x\ntarget: y\nextends: net7\nnetwork: [convv, log_softmax]": (

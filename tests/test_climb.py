@@ -9,7 +9,10 @@ import shutil
 import subprocess
 import sys
 import termios
+import threading
 import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ from dask.distributed import Client
 from test_pipeline import contents, make_project, run_stages, set_params
 from test_run import small
 
-from ladder import cards, machine, progress, shapes, store
+from ladder import cards, machine, pool, progress, shapes, store
 from ladder.errors import LadderError
 from stages.ahead import asked_for
 
@@ -160,22 +163,54 @@ def test_progress_says_what_is_done_and_running_and_when_the_rest_will_be(monkey
     light, heavy = small(epochs=2), small(epochs=4)
     shown = progress.OfLadder([(heavy, 0), (light, 0), (light, 7)])
     with shown:
-        shown.step()
+        shown.step({0, 1, 2})
         clock[0] = 3600.0
         shown.show(0, [{}] * 4)
         shown.show(1, [{}] * 2)
-        shown.step()
+        shown.step({2})
         clock[0] = 3610.0
         shown.show(2, [{}])
-        shown.step()  # too soon for another line, and nothing is finished
+        shown.step({2})  # too soon for another line, and nothing is finished
         clock[0] = 4210.0
-        shown.step()
+        shown.step({2})
     lines = [line[6:] for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         "0 of 3 runs done",
         "2 of 3 runs done; about 0 h 20 min left",
         "2 of 3 runs done; about 0 h 10 min left; running: small seed 7 1/2",
     ]
+
+
+def test_what_failed_or_waits_with_earlier_epochs_is_not_running(capsys):
+    shown = progress.OfLadder([(small(epochs=4), seed) for seed in range(4)])
+    shown.EVERY = 0
+    shown.show(0, [{}])  # it was interrupted earlier, and waits
+    shown.step({0, 1, 2, 3})
+    shown.show(1, [{}] * 2)
+    shown.show(2, [{}] * 3)
+    shown.step({0, 2, 3})  # 1 failed
+    shown.show(0, [{}] * 2)
+    shown.step({0, 2, 3})
+    running = [line.partition("; running: ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert running == ["", "small seed 2 3/4", "small seed 0 2/4, small seed 2 3/4"]
+
+
+class Pool:
+    """Stands for a process pool: one run fails at once, a second later the process of another one dies."""
+
+    def submit(self, function, recipe, images, labels, seed, root):
+        future = Future()
+        error = LadderError("the loss is nan") if seed == 0 else BrokenProcessPool()
+        threading.Timer(1.2 * seed, future.set_exception, [error]).start()
+        return future
+
+
+def test_a_process_that_dies_is_told_though_a_run_failed_before(digits, tmp_path):
+    images, labels = (tensor[:100] for tensor in digits)
+    runs = [(small(), seed) for seed in range(2)]
+    shown = progress.OfLadder(runs)
+    with pytest.raises(LadderError, match="a training process was killed from outside"):
+        pool.train_runs(runs, images, labels, Pool(), shown, tmp_path, to_the_end=True)
 
 
 def all_of(master):
@@ -195,11 +230,11 @@ def test_a_terminal_of_80_columns_shows_the_time_left(monkeypatch):
     with open(slave, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
         with progress.OfLadder(runs) as shown:
-            shown.step()
+            shown.step(set(range(30)))
             shown.start -= 36_000
             shown.show(0, [{}] * 15)
             shown.show(1, [{}] * 7)
-            shown.step()
+            shown.step(set(range(1, 30)))
     shown = all_of(master).decode().replace("\n", "\r").split("\r")
     line = [part for part in shown if part.strip()][-1]
     assert "1 of 30 runs done; about 194 h" in line

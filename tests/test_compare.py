@@ -1,5 +1,6 @@
 """Comparing reports: in a Git repository made here, with reports of made-up runs."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -257,6 +258,47 @@ def test_bad_input_is_one_line(project, given, broken, fault):
         compare.main(given)
     assert fault in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def lock(stage, folder):
+    """Return a DVC lock file that says what a stage's results are of: the recipe.yaml that is there now."""
+    found = hashlib.md5(Path(folder, "recipe.yaml").read_bytes()).hexdigest()
+    return yaml.safe_dump({"stages": {stage: {"deps": [{"path": f"{folder}/recipe.yaml", "md5": found}]}}})
+
+
+def test_results_of_another_recipe_are_not_compared(project, said):
+    Path("dvc.lock").write_text(lock("evaluate", "reports"))
+    commit("locked")
+    assert said()[0] == 0
+    recipe = Path("reports/recipe.yaml")
+    recipe.write_text(recipe.read_text().replace("epochs: 2", "epochs: 3"))
+    fault = "workspace: reports/metrics.json is of another recipe.yaml, dvc.lock says; run `dvc repro`"
+    with pytest.raises(LadderError, match=f"^{fault}$"):
+        compare.main([])
+    commit("planned, not trained")
+    with pytest.raises(LadderError, match=r"^HEAD: .*; commit reports/ and the lock files together$"):
+        compare.main(["HEAD~1", "HEAD"])
+    Path("dvc.lock").write_text(lock("evaluate", "reports"))
+    commit("trained")
+    assert said("HEAD~2", "HEAD")[1].startswith("**Same results**")
+
+
+def test_a_rungs_results_of_another_recipe_are_not_compared(project, said):
+    for rung in ("net7", "net8"):
+        write_reports(Path("reports/rungs", rung), runs(5, 60), rung)
+    Path("rungs/dvc.lock").write_text(lock("climb@net8", "reports/rungs/net8"))
+    assert said("net7", "net8")[0] == 0
+    Path("reports/rungs/net8/recipe.yaml").write_text("rung: net8\nnetwork: [flatten]\n")
+    with pytest.raises(LadderError, match=r"^net8: reports/rungs/net8/metrics\.json is of .* run `dvc repro rungs/"):
+        compare.main(["net7", "net8"])
+
+
+def test_a_rungs_missing_file_is_to_be_made_not_committed(project):
+    write_reports(Path("reports/rungs/net8"), runs(5, 60), "net8")
+    Path("reports/rungs/net8/errors.csv").unlink()
+    fault = r"^net8: there is no reports/rungs/net8/errors\.csv; run `dvc repro rungs/dvc\.yaml`$"
+    with pytest.raises(LadderError, match=fault):
+        compare.main(["HEAD", "net8"])
 
 
 def test_bad_input_ends_with_exit_code_2(project):

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ladder import cards, layers, network
+from ladder.errors import LadderError
 
 
 def channels_last(*shape, seed=0):
@@ -49,6 +50,13 @@ def test_norm_relu_drop_is_torchs_three_layers(relu, p, in_place):
     ours.eval(), theirs.eval()
     expected = F.relu(theirs(x)) if relu else theirs(x)
     torch.testing.assert_close(ours(x), expected)
+
+
+def test_a_norm_of_one_value_a_channel_is_one_clear_line():
+    norm = layers.NormReluDrop(4, relu=True, p=0.0, elements=4, in_place=True)
+    with pytest.raises(LadderError, match="a batch of one image leaves batch normalisation one value a channel"):
+        norm(torch.ones(1, 4, 1, 1))
+    assert norm(torch.ones(2, 4, 1, 1)).shape == (2, 4, 1, 1)
 
 
 def test_a_norm_that_may_not_overwrite_its_input_does_not():

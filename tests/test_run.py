@@ -234,6 +234,12 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_epoch_and_batch(data):
     assert "\n" not in str(raised.value)
 
 
+def test_a_recipe_that_diverges_on_trial_is_named():
+    deep = ["flatten", *[{"linear": {"out": 50}}] * 3, {"linear": {"out": 10}}, "log_softmax"]
+    with pytest.raises(LadderError, match=r"^rung wild, on trial with two batches: epoch \d, batch \d: the loss is "):
+        fingerprint(small(rung="wild", learning_rate=1e6, schedule="constant", network=deep))
+
+
 def test_fingerprint_changes_with_what_changes_bits_and_with_nothing_else():
     print_of = fingerprint(small())
     assert fingerprint(small(rung="renamed")) == print_of

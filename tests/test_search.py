@@ -55,11 +55,28 @@ def test_candidates_are_ranked_by_what_their_runs_reach_on_the_holdout(project, 
     assert (project / "search.csv").read_text() in done.stdout
 
 
+def test_a_candidate_that_fails_is_named_and_the_others_are_ranked(project):
+    """Two linear layers at this rate grow with every batch: too few of them on trial, enough in the second epoch."""
+    layers = ["flatten", {"linear": {"out": 50}}, {"linear": {"out": 10}}, "log_softmax"]
+    wild = {"extends": "slow", "network": layers, "recipe": {"learning_rate": 10.0, "schedule": "constant"}}
+    write(project, candidates=SEARCH["candidates"] | {"wild": wild}, seeds=[100])
+    done = run_module("stages.search", project, "search.yaml")
+    with (project / "search.csv").open() as file:
+        assert [row["candidate"] for row in csv.DictReader(file)] == ["fast", "slow"]
+    assert_one_clear_line(done, "search: rung wild, seed 100, epoch 2, ", "the loss is", before=["fast,7596,2,"])
+
+
 BAD = {
     "unknown key": ({"seed": [1]}, "search.yaml: unknown key 'seed'; did you mean 'seeds'?"),
     "no holdout": ({"holdout": 3}, "search.yaml: holdout: 3 will not do"),
     "a rung's name": ({"candidates": {"net9": {"extends": "net8"}}}, "'net9' is a rung already"),
-    "a bad recipe": ({"candidates": {"x": {"extends": "net8", "recipe": {"epoch": 3}}}}, "x.yaml: unknown key 'epoch'"),
+    "a bad recipe": (
+        {"candidates": {"x": {"extends": "net8", "recipe": {"epoch": 3}}}},
+        "search.yaml: candidates: x.yaml: unknown key 'epoch'",
+    ),
+    "a seed twice": ({"seeds": [100, 101, 100]}, "search.yaml: seeds: [100, 101, 100] has a seed twice"),
+    "a path for a name": ({"candidates": {"../x": {"extends": "net8"}}}, "'../x' will not do: string should match"),
+    "what is no search's": ({"train": {"portable": False}}, "train: unknown key 'portable'"),
 }
 
 

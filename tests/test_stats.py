@@ -12,6 +12,7 @@ from ladder.stats import (
     WORSE,
     Interval,
     mcnemar,
+    mean_interval,
     new_digits,
     next_run,
     seeds_to_settle,
@@ -88,6 +89,17 @@ def test_one_more_runs_interval_by_hand():
     assert (change, low, high) == pytest.approx((99.44, 99.44 - margin, 99.44 + margin), abs=1e-5)
     rounding = 4.30265 * 0.01 / math.sqrt(12) * math.sqrt(4 / 3)
     assert next_run([99.4] * 3, IMAGE)[1:] == pytest.approx((99.4 - rounding, 99.4 + rounding), abs=1e-5)
+
+
+def test_a_means_interval_is_scipys_and_no_narrower_than_rounding():
+    values = [99.31, 99.40, 99.44]
+    mean, deviation, low, high = mean_interval(values, IMAGE)
+    assert (mean, deviation) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
+    expected = scipy_stats.t.interval(0.95, 2, loc=mean, scale=scipy_stats.sem(values))
+    assert (low, high) == pytest.approx(expected)
+    rounding = 4.30265 * 0.01 / math.sqrt(12) / math.sqrt(3)
+    assert mean_interval([99.4] * 3, IMAGE)[1:] == pytest.approx((0, 99.4 - rounding, 99.4 + rounding), abs=1e-5)
+    assert mean_interval([99.4], IMAGE) == (99.4, None, None, None)
 
 
 def test_coinciding_seeds_do_not_prove_that_there_is_no_noise():

@@ -222,6 +222,21 @@ def test_too_little_memory_names_rung_seed_and_epoch(tmp_path):
     assert "LadderError: rung small, seed 0, epoch 1: not enough memory; set DIGIT_LADDER_WORKERS=1" in done.stderr
 
 
+def test_an_experiment_in_dvcs_copy_has_its_repositorys_store(tmp_path):
+    """DVC runs `exp run --queue` and `--temp` in such folders."""
+    asked = "from ladder import store; print(store.RUNS.resolve())"
+    for folder in (".", ".dvc/tmp/exps/tmp1", ".dvc/tmp/exps/standalone/tmp2"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-c", asked],
+            cwd=tmp_path / folder,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.strip() == str(tmp_path.resolve() / ".runs"), done.stderr
+
+
 def test_prune_removes_what_was_not_used_for_so_long(data, tmp_path):
     for seed in (0, 1):
         store.train(small(epochs=1), *data, seed, tmp_path)

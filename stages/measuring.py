@@ -1,0 +1,71 @@
+"""Hash what measuring gives for small untrained networks: what a rung's results depend on, beside its training.
+
+As a fingerprint for training: it changes where the ladder would measure something else, so that all rungs are measured
+again; it stays when code is only moved or renamed, so that none is trained again for that.
+Usage: python -m stages.measuring. Reads: rungs/cards/. Writes: reports/measuring.txt.
+"""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from ladder import cards, machine
+from ladder.files import write_text
+from stages import REPORTS, run_stage
+from stages.evaluate import results, write_results
+from stages.robustness import MOVED
+
+RUNGS = ("net9", "sprint", "lenet5")  # with a holdout; without; images resized, softmax at the end
+HASH = REPORTS / "measuring.txt"
+EPOCHS, SEEDS, IMAGES, HOLDOUT, TARGET = 3, range(2), 300, 100, 10.0
+
+
+def measuring():
+    """Return 64 hexadecimal digits for all that is measured of RUNGS at random weights, and for moved images."""
+    import torch
+
+    from ladder.augment import augment
+    from ladder.fingerprint import synthetic_digits
+
+    digest = hashlib.sha256()
+    images, labels = synthetic_digits(IMAGES)
+    for how in MOVED.values():
+        moved = augment(images, [cards.Affine(**how)], torch.Generator().manual_seed(0))
+        digest.update(moved.numpy().tobytes())
+    for rung in RUNGS:
+        recipe = cards.resolve(rung)
+        small = {"epochs": EPOCHS, "holdout": HOLDOUT if recipe.holdout else 0}
+        with tempfile.TemporaryDirectory() as folder:
+            measure_untrained(recipe.model_copy(update=small), images, labels, Path(folder))
+            for path in sorted(Path(folder).iterdir()):
+                digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def measure_untrained(recipe, images, labels, folder):
+    """Write into a folder what `climb` writes, for runs whose every epoch leaves other random weights."""
+    from ladder import network
+    from ladder.measure import accuracy_of, measure
+
+    measured, rows = {}, []
+    for seed in SEEDS:
+        weights = [network.build(recipe, seed=10 * seed + epoch).state_dict() for epoch in range(EPOCHS)]
+        data = {"images": images, "labels": labels}
+        measured[seed] = measure(recipe, weights, data, data)
+        rows += [(seed, epoch + 1, 90.0 + seed + epoch, 80.0 + seed + epoch) for epoch in range(EPOCHS)]
+        write_text(folder / f"accuracy_of_{seed}.txt", str(accuracy_of(recipe, weights[-1], images, labels)))
+    history = pd.DataFrame(rows, columns=["seed", "epoch", "train_accuracy", "holdout_accuracy"])
+    found, curves, errors = results(recipe, measured, history, labels.numpy(), TARGET)
+    write_results(folder, found, {"curves": curves, "errors": errors})
+
+
+def main():
+    machine.configure(portable=True)
+    write_text(HASH, measuring() + "\n")
+    print(f"measuring: see {HASH}")
+
+
+if __name__ == "__main__":
+    run_stage("measuring", main)

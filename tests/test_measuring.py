@@ -1,0 +1,78 @@
+"""The hash of what is measured: it follows the numbers, and nothing else."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from commands import REPOSITORY, run_module
+from test_run import small
+
+from ladder import measure, network
+from ladder.fingerprint import synthetic_digits
+from stages import evaluate, measuring
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """Return the hash as it is, in the repository, whose cards it reads."""
+    monkeypatch.chdir(REPOSITORY)
+    return measuring.measuring()
+
+
+def test_the_committed_hash_is_that_of_the_committed_code(tmp_path):
+    """In a process of its own: every machine must find the same."""
+    (tmp_path / "rungs").mkdir()
+    (tmp_path / "rungs/cards").symlink_to(REPOSITORY / "rungs/cards")
+    done = run_module("stages.measuring", tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "reports/measuring.txt").read_text()
+    assert re.fullmatch(r"[0-9a-f]{64}\n", text)
+    assert text == (REPOSITORY / "reports/measuring.txt").read_text()
+
+
+CHANGES = {
+    "one accuracy": (measure, "percent_right", lambda of: lambda *given: of(*given) + 0.01),
+    "a loss": (measure, "loss_of", lambda of: lambda *given: of(*given) * 1.001),
+    "a metric": (evaluate, "metrics", lambda of: lambda *given: of(*given) | {"held_epochs": 7}),
+    "a table": (evaluate, "errors_table", lambda of: lambda *given: of(*given)[1:]),
+    "the network in eval mode": (network, "normalise", lambda of: lambda *given: of(*given) + 0.1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_it_changes_with_what_is_measured(found, monkeypatch, change):
+    module, name, changed = CHANGES[change]
+    monkeypatch.setattr(module, name, changed(getattr(module, name)))
+    assert measuring.measuring() != found
+
+
+def test_it_stays_when_code_is_only_moved(found, monkeypatch):
+    original = evaluate.metrics
+    monkeypatch.setattr(evaluate, "metrics", lambda *given: original(*given))
+    assert measuring.measuring() == found
+
+
+def test_the_stages_that_measure_depend_on_it():
+    stages = yaml.safe_load((REPOSITORY / "rungs/dvc.yaml").read_text())["stages"]
+    for dependent in (stages["climb"]["do"], stages["robustness"]):
+        assert "reports/measuring.txt" in dependent["deps"]
+
+
+def test_predictions_and_accuracy_are_of_the_same_outputs(monkeypatch):
+    """Probabilities round where log-probabilities still differ: the larger output must win in both."""
+    half = np.float32(np.log(0.5))
+    outputs = torch.full((2, 10), -30.0)
+    outputs[:, 3] = float(half)
+    outputs[:, 7] = float(np.nextafter(half, np.float32(0)))
+    assert outputs[0, 3].exp() == outputs[0, 7].exp()
+    monkeypatch.setattr(network, "outputs", lambda *given: outputs)
+    images, _ = synthetic_digits(2)
+    data = {"images": images, "labels": torch.tensor([7, 3], dtype=torch.uint8)}
+    recipe = small(network=["flatten", {"linear": {"out": 10}}, "log_softmax"], schedule="constant", holdout=0)
+    weights = network.build(recipe, seed=0).state_dict()
+    measured = measure.measure(recipe, [weights], data, data)
+    assert measured.predictions.tolist() == [7, 7]
+    assert measured.accuracy == [50.0]
+    assert measured.confidences == pytest.approx([0.5, 0.5])
