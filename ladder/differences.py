@@ -8,7 +8,7 @@ import numpy as np
 from ladder import stats
 from ladder.cards import natural
 from ladder.errors import LadderError
-from ladder.reports import FOLDER, read_report
+from ladder.reports import FOLDER, NotMeasuredError, read_report
 
 DIRECTIONS = {"accuracy": 1, "errors": -1, "loss": -1, "best_epoch_accuracy": 1, "train_accuracy_running": 0}
 OF_IMAGES = ("accuracy", "best_epoch_accuracy")  # a step is one image
@@ -19,7 +19,8 @@ ROUNDING = 1e-6  # of losses and train accuracies in the reports
 def compare_trees(before, after):
     """Return the facts on all that differs between two Trees: the pipeline's own reports, then the ladder's rungs.
 
-    Where one of the two is a single rung, just its folder is compared with the other's. Raises LadderError.
+    Where one of the two is a single rung, just its folder is compared with the other's. Raises LadderError. A rung that
+    nobody asked for, and that is planned anew but not climbed yet, is only told of.
     """
     whole = before.folder == after.folder == FOLDER
     old, new = (tree.rungs() if whole else set() for tree in (before, after))
@@ -27,14 +28,20 @@ def compare_trees(before, after):
     pairs += [(f"{FOLDER}/rungs/{rung}", f"{FOLDER}/rungs/{rung}", rung) for rung in sorted(old & new, key=natural)]
     before.text(f"{before.folder}/metrics.json")
     after.text(f"{after.folder}/metrics.json")
+    comparisons, not_measured = [], []
+    for folder, other, rung in pairs:
+        if before.of_folder(folder) != after.of_folder(other):
+            try:
+                comparisons.append(compare(_report(before, folder, rung), _report(after, other, rung)))
+            except NotMeasuredError as error:
+                if rung is None:
+                    raise
+                not_measured.append(str(error))
     return {
         "before": before.name,
         "after": after.name,
-        "comparisons": [
-            compare(_report(before, folder, rung), _report(after, other, rung))
-            for folder, other, rung in pairs
-            if before.of_folder(folder) != after.of_folder(other)
-        ],
+        "comparisons": comparisons,
+        "not_measured": not_measured,
         "new_rungs": sorted(new - old, key=natural),
         "lost_rungs": sorted(old - new, key=natural),
     }

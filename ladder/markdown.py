@@ -13,11 +13,12 @@ ROOM = 60_000  # characters; GitHub takes 65,536 in a comment
 def markdown(facts):
     """Return the text on the facts of `ladder.differences.compare_trees`."""
     parts = _comparisons(facts["comparisons"])
-    if not parts:
+    if not parts and not facts["not_measured"]:
         parts = [f"**Nothing changed**: the reports of {facts['before']} and {facts['after']} are the same."]
     for key, word in (("new_rungs", "New"), ("lost_rungs", "Gone")):
         if facts[key]:
             parts.append(f"{word} in {facts['after']}: {', '.join(facts[key])}.")
+    parts += [f"Not compared: {fault}." for fault in facts["not_measured"]]
     if "pictures" in facts:
         parts.append(facts["pictures"])
     return "\n\n---\n\n".join(parts)

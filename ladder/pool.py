@@ -15,6 +15,10 @@ from ladder.fingerprint import fingerprint
 from ladder.shapes import work
 
 
+class RunsFailedError(LadderError):
+    """Some of many runs failed by themselves; all others are in the store."""
+
+
 def train_seeds(recipe, images, labels, seeds, executor, root=store.RUNS, on_epoch=lambda rows: None):
     """Return {seed: [Epoch, ...]} for `seeds` random seeds, trained side by side by `executor`.
 
@@ -34,7 +38,7 @@ def train_seeds(recipe, images, labels, seeds, executor, root=store.RUNS, on_epo
 def train_many(runs, images, labels, executor):
     """Train many runs by `train_runs`, the longest first, so that no core waits at the end.
 
-    Those that fail stop no other; only then a LadderError is raised.
+    Those that fail stop no other; RunsFailedError is raised after all.
     """
     runs = sorted(runs, key=lambda run: -work(run[0]))
     train_runs(runs, images, labels, executor, progress.OfLadder(runs), to_the_end=True)
@@ -48,7 +52,7 @@ def train_runs(
     executor: a process pool, whose processes write to this disk, or a ladder.cluster.Cluster, which brings runs here.
     shown: one of ladder.progress. on_rows is called with (place in `runs`, its rows so far) whenever an epoch is
     finished. The result does not depend on the executor. Raises LadderError naming rung, seed and epoch where a run
-    fails, with `to_the_end` only after all others, or where a process dies.
+    fails, with `to_the_end` RunsFailedError after all others, or where a process dies.
     """
     folders = [store.folder_of(recipe, images, labels, seed, root) for recipe, seed in runs]
     away = isinstance(executor, cluster.Cluster)
@@ -78,7 +82,7 @@ def train_runs(
                 raise faults[0]
     if faults:
         more = f" (and {len(faults) - 1} more runs failed)" if len(faults) > 1 else ""
-        raise LadderError(f"{faults[0]}{more}")
+        raise RunsFailedError(f"{faults[0]}{more}")
 
 
 def computed_here(recipes, executor):

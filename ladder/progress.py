@@ -42,8 +42,8 @@ class OfLadder:
         if self.stored is None:
             self.stored = dict(self.rows)  # what was there already
         ended = sum(self.rows.get(run) == recipe.epochs for run, (recipe, _) in enumerate(self.runs))
-        share = self._share(self.rows)
-        text = f"{ended} of {len(self.runs)} runs done{self._left(share)}{self._running(open_runs)}"
+        share = self._work(self.rows) / sum(self.work.values())
+        text = f"{ended} of {len(self.runs)} runs done{self._left(open_runs)}{self._running(open_runs)}"
         if self.bar:
             self.bar.set_description_str(text, refresh=False)
             self.bar.update(share - self.bar.n)
@@ -52,10 +52,9 @@ class OfLadder:
             self.said, self.ended = time.monotonic(), ended
             print(f"{time.strftime('%H:%M')} {text}", flush=True)
 
-    def _share(self, rows):
-        """Return the fraction of all work that {run: number of its epochs} is."""
-        done = sum(self.work[run] * count / self.runs[run][0].epochs for run, count in rows.items())
-        return done / sum(self.work.values())
+    def _work(self, rows):
+        """Return how much work {run: number of its epochs} is."""
+        return sum(self.work[run] * count / self.runs[run][0].epochs for run, count in rows.items())
 
     def _running(self, open_runs):
         """Return the runs that go on. The first epoch since the start shows once it is finished."""
@@ -66,11 +65,12 @@ class OfLadder:
         ]
         return f"; running: {', '.join(parts)}" if parts else ""
 
-    def _left(self, share):
-        before = self._share(self.stored)
-        if not before < share < 1:
+    def _left(self, open_runs):
+        done = self._work(self.rows) - self._work(self.stored)
+        left = sum(self.work[run] for run in open_runs) - self._work({run: self.rows.get(run, 0) for run in open_runs})
+        if not done or not left:
             return ""
-        minutes = round((time.monotonic() - self.start) * (1 - share) / (share - before) / 60)
+        minutes = round((time.monotonic() - self.start) * left / done / 60)
         return f"; about {minutes // 60} h {minutes % 60:02d} min left"
 
 

@@ -26,6 +26,10 @@ NAMES = (*RESULTS, "recipe.yaml", "history.csv", "data.json", PARAMS)
 LOCK, LADDERS_LOCK = "dvc.lock", "rungs/dvc.lock"
 
 
+class NotMeasuredError(LadderError):
+    """A new recipe is planned, but the results beside it are still those of another."""
+
+
 @dataclass(frozen=True)
 class Tree:
     """The report files of one place, {path: text}; a `folder` of them is what was asked for."""
@@ -102,7 +106,7 @@ def read_report(tree, folder, name=None):
 
 
 def _check_recipe(tree, folder, recipe):
-    """Raise LadderError where DVC's lock file says that the results in a folder are of another recipe.yaml.
+    """Raise NotMeasuredError where DVC's lock file says that the results in a folder are of another recipe.yaml.
 
     So they are between a new plan and the end of its training. Without a lock file nothing is known, and nothing said.
     """
@@ -115,7 +119,7 @@ def _check_recipe(tree, folder, recipe):
         return
     if used != hashlib.md5(recipe.encode(), usedforsecurity=False).hexdigest():
         mend = "commit reports/ and the lock files together" if tree.committed else _mend(folder)
-        raise LadderError(f"{tree.name}: {folder}/metrics.json is of another recipe.yaml, {lock} says; {mend}")
+        raise NotMeasuredError(f"{tree.name}: {folder}/metrics.json is of another recipe.yaml, {lock} says; {mend}")
 
 
 @functools.lru_cache(maxsize=4)

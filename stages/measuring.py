@@ -1,4 +1,4 @@
-"""Hash what measuring gives for small untrained networks: what a rung's results depend on, beside its training.
+"""Hash what measuring gives for a few untrained networks: what a rung's results depend on, beside its training.
 
 As a fingerprint for training: it changes where the ladder would measure something else, so that all rungs are measured
 again; it stays when code is only moved or renamed, so that none is trained again for that.
@@ -19,7 +19,7 @@ from stages.robustness import MOVED
 
 RUNGS = ("net9", "sprint", "lenet5")  # with a holdout; without; images resized, softmax at the end
 HASH = REPORTS / "measuring.txt"
-EPOCHS, SEEDS, IMAGES, HOLDOUT, TARGET = 3, range(2), 300, 100, 10.0
+EPOCHS, SEEDS, IMAGES, TEST, HOLDOUT, TARGET = 3, range(2), 300, 150, 100, 10.0
 
 
 def measuring():
@@ -49,16 +49,29 @@ def measure_untrained(recipe, images, labels, folder):
     from ladder import network
     from ladder.measure import accuracy_of, measure
 
+    test, train = ({"images": images[part], "labels": labels[part]} for part in (slice(TEST), slice(TEST, None)))
     measured, rows = {}, []
     for seed in SEEDS:
-        weights = [network.build(recipe, seed=10 * seed + epoch).state_dict() for epoch in range(EPOCHS)]
-        data = {"images": images, "labels": labels}
-        measured[seed] = measure(recipe, weights, data, data)
+        weights = [random_weights(network.build(recipe, seed=0), 10 * seed + epoch) for epoch in range(EPOCHS)]
+        measured[seed] = measure(recipe, weights, train, test)
         rows += [(seed, epoch + 1, 90.0 + seed + epoch, 80.0 + seed + epoch) for epoch in range(EPOCHS)]
-        write_text(folder / f"accuracy_of_{seed}.txt", str(accuracy_of(recipe, weights[-1], images, labels)))
+        write_text(folder / f"accuracy_of_{seed}.txt", str(accuracy_of(recipe, weights[-1], **test)))
     history = pd.DataFrame(rows, columns=["seed", "epoch", "train_accuracy", "holdout_accuracy"])
-    found, curves, errors = results(recipe, measured, history, labels.numpy(), TARGET)
+    found, curves, errors = results(recipe, measured, history, test["labels"].numpy(), TARGET)
     write_results(folder, found, {"curves": curves, "errors": errors})
+
+
+def random_weights(model, seed):
+    """Return a network's state with every number of it drawn anew, its normalisations' means and variances too."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    state = model.state_dict()
+    for name, value in state.items():
+        if value.is_floating_point():
+            drawn = torch.rand(value.shape, generator=generator)
+            state[name] = drawn + 0.5 if name.endswith("running_var") else (drawn - 0.5) / 2
+    return state
 
 
 def main():

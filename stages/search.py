@@ -4,7 +4,8 @@ Usage: python -m stages.search <name>.yaml. It holds `seeds`, a list of random s
 images; optionally `train`, with epochs, batch_size or learning_rate for all; and `candidates`, cards by name, which may
 extend each other and the rungs. Reads: that file, rungs/cards/, data/processed/train.safetensors. Writes: <name>.csv
 beside it, the best first. Runs are kept in .runs/, so a search that was stopped continues, and one with new candidates
-trains only those. Where a candidate's run fails, the others are ranked without it, and it is named at the end.
+trains only those. A candidate that cannot train two batches stops all before any work; where one fails later, the
+others are ranked without it.
 """
 
 import argparse
@@ -38,7 +39,7 @@ class Search(cards.Strict):
 
     seeds: list[int] = Field(min_length=1)
     holdout: int = Field(gt=0)
-    candidates: dict[Annotated[str, Field(pattern=r"^[\w-]+$")], dict]
+    candidates: dict[Annotated[str, Field(pattern=r"^[\w.-]+$")], dict]
     train: Overrides = Overrides()
 
     @field_validator("seeds")
@@ -95,7 +96,7 @@ def main():
     machine.configure(portable=True)
     # torch reads what `configure` set when it is imported
     from ladder import store
-    from ladder.pool import computed_here, train_many, training_pool
+    from ladder.pool import RunsFailedError, computed_here, train_many, training_pool
 
     data = read_split("train")
     images, labels = data["images"], data["labels"]
@@ -105,7 +106,7 @@ def main():
         recipes = {name: recipe.model_copy(update={"fingerprint": found[name]}) for name, recipe in recipes.items()}
         try:
             train_many([(recipe, seed) for recipe in recipes.values() for seed in seeds], images, labels, executor)
-        except LadderError as error:
+        except RunsFailedError as error:
             fault = error
     rows = {
         name: [store.rows(store.folder_of(recipe, images, labels, seed)) for seed in seeds]
@@ -120,7 +121,7 @@ def main():
     write_text(path.with_suffix(".csv"), text)
     print(text, end="")
     if fault:
-        raise fault
+        raise LadderError(f"{fault}; not ranked: {', '.join(name for name in recipes if name not in ended)}")
 
 
 if __name__ == "__main__":

@@ -195,6 +195,18 @@ def test_what_failed_or_waits_with_earlier_epochs_is_not_running(capsys):
     assert running == ["", "small seed 2 3/4", "small seed 0 2/4, small seed 2 3/4"]
 
 
+def test_the_time_left_is_that_of_what_is_not_over(monkeypatch, capsys):
+    """Of two equal runs one failed at once, the other needs another hour for its last quarter."""
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    shown = progress.OfLadder([(small(epochs=4), seed) for seed in range(2)])
+    shown.step({0, 1})
+    clock[0] = 3 * 3600.0
+    shown.show(1, [{}] * 3)
+    shown.step({1})
+    assert "; about 1 h 00 min left; running: small seed 1 3/4" in capsys.readouterr().out
+
+
 class Pool:
     """Stands for a process pool: one run fails at once, a second later the process of another one dies."""
 

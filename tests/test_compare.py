@@ -293,6 +293,21 @@ def test_a_rungs_results_of_another_recipe_are_not_compared(project, said):
         compare.main(["net7", "net8"])
 
 
+def test_a_rung_that_is_planned_anew_does_not_hide_the_others(project, said):
+    """As `make climb` leaves it that was stopped: nobody asked for this rung."""
+    write_reports(Path("reports/rungs/net8"), runs(5, 60), "net8")
+    Path("rungs/dvc.lock").write_text(lock("climb@net8", "reports/rungs/net8"))
+    commit("climbed")
+    Path("reports/rungs/net8/recipe.yaml").write_text("rung: net8\nnetwork: [flatten]\n")
+    text = said()[1]
+    assert "Nothing changed" not in text
+    assert "Not compared: workspace: reports/rungs/net8/metrics.json is of another recipe.yaml" in text
+    write_reports(Path("reports"), runs(5, 50, 3))
+    text = said()[1]
+    assert text.startswith("**workspace (net7) is better than HEAD (net7)**")
+    assert "Not compared: workspace: reports/rungs/net8/metrics.json" in text
+
+
 def test_a_rungs_missing_file_is_to_be_made_not_committed(project):
     write_reports(Path("reports/rungs/net8"), runs(5, 60), "net8")
     Path("reports/rungs/net8/errors.csv").unlink()
