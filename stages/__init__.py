@@ -1,4 +1,7 @@
-"""One script a stage, and a command beside the stages, run as `python -m stages.<name>`: files in, files out."""
+"""One script a stage, and a command beside the stages, run as `python -m stages.<name>`: files in, files out.
+
+Here is what they share: where data and reports are, and how a script ends.
+"""
 
 import sys
 from pathlib import Path
