@@ -339,12 +339,17 @@ class Card(Strict):
         return self.against or self.extends
 
 
-class TrainOverrides(Strict):
-    """`train` in params.yaml: null keeps the rung's own value."""
+class Overrides(Strict):
+    """What may be set over the recipes of several rungs at once: null keeps the rung's own value."""
 
     epochs: Epochs | None = None
     batch_size: BatchSize | None = None
     learning_rate: Positive | None = None
+
+
+class TrainOverrides(Overrides):
+    """`train` in params.yaml."""
+
     holdout: Annotated[int, Field(ge=0, le=30000, multiple_of=10)] | None = None
     portable: bool | None = None
     device: Literal["cpu", "cuda"] | None = None

@@ -26,21 +26,13 @@ from stages import read_split, run_stage
 COLUMNS = ["candidate", "parameters", "epochs", "work", "holdout_accuracy", "sd", "train_accuracy", "by_seed"]
 
 
-class Overrides(cards.Strict):
-    """What a search may set for all its candidates."""
-
-    epochs: cards.Epochs | None = None
-    batch_size: cards.BatchSize | None = None
-    learning_rate: cards.Positive | None = None
-
-
 class Search(cards.Strict):
     """A search's file."""
 
     seeds: list[int] = Field(min_length=1)
     holdout: int = Field(gt=0)
     candidates: dict[Annotated[str, Field(pattern=r"^[\w.-]+$")], dict]
-    train: Overrides = Overrides()
+    train: cards.Overrides = cards.Overrides()
 
     @field_validator("seeds")
     @classmethod
