@@ -31,7 +31,7 @@ class Drop(nn.Module):
         self.p, self.elements, self.places = p, elements, None
 
     def forward(self, x):
-        return _Drop.apply(x, self.places, 1 / (1 - self.p)) if self.training else x
+        return x * _zeroed(torch.full_like(x, 1 / (1 - self.p)), self.places) if self.training else x
 
 
 class NormReluDrop(nn.BatchNorm2d):
@@ -114,19 +114,6 @@ def _gap_table(p, device):
     guide = torch.searchsorted(limits, torch.arange(2**GUIDE_BITS, device=device) << (BITS - GUIDE_BITS), right=True)
     tail = int((limits.diff() <= 2 ** (BITS - GUIDE_BITS)).nonzero()[0]) + 1
     return limits, guide, tail
-
-
-class _Drop(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, places, scale):
-        ctx.save_for_backward(places)
-        ctx.scale = scale
-        return _zeroed(x * scale, places)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):
-        return _zeroed(grad * ctx.scale, *ctx.saved_tensors), None, None
 
 
 class _NormReluDrop(torch.autograd.Function):

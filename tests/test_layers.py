@@ -86,6 +86,19 @@ def test_drop_is_dropout_at_the_places_drawn(shape):
     assert torch.equal(drop.eval()(x), x)
 
 
+@pytest.mark.parametrize("behind", ["flatten", "global_avg_pool"])
+def test_a_dropped_element_has_no_gradient_where_the_layout_changes_behind_it(behind):
+    """The gradient of `flatten` comes back in another layout of memory than the map it left in."""
+    x = channels_last(4, 3, 5, 5).requires_grad_()
+    drop = layers.Drop(0.25, x[0].numel())
+    layers.draw_dropout(drop, len(x), torch.Generator().manual_seed(3))
+    y = drop(x)
+    after = y.flatten(1) if behind == "flatten" else F.adaptive_avg_pool2d(y, 1).flatten(1)
+    (after * torch.rand(after.shape, dtype=torch.float64)).sum().backward()
+    assert (y == 0).sum() == len(drop.places) > 50
+    assert torch.equal(x.grad == 0, y == 0)
+
+
 @pytest.mark.parametrize(("channels", "out", "side"), [(1, 10, 28), (10, 16, 14), (16, 16, 12), (8, 12, 10), (3, 2, 3)])
 def test_unpadded_conv_has_torchs_gradients(channels, out, side):
     x, weights = channels_last(4, channels, side, side), channels_last(4, out, side - 2, side - 2, seed=1)
