@@ -8,7 +8,7 @@ import hashlib
 
 import torch
 
-from ladder.errors import LadderError
+from ladder.errors import LadderError, is_out_of_memory
 from ladder.run import run
 
 DIGITS = 10
@@ -20,8 +20,14 @@ def fingerprint(recipe):
     digest = hashlib.sha256(f"torch {torch.__version__.partition('+')[0]}, portable {recipe.portable}".encode())
     try:
         hash_miniature_run(recipe, digest)
-    except LadderError as error:
-        raise LadderError(f"rung {recipe.rung}, on trial with two batches: {error}") from error
+    except (LadderError, MemoryError, RuntimeError) as error:
+        if isinstance(error, LadderError):
+            fault = error
+        elif is_out_of_memory(error):
+            fault = "not enough memory; take a smaller network or batch_size"
+        else:
+            raise
+        raise LadderError(f"rung {recipe.rung}, on trial with two batches: {fault}") from error
     return digest.hexdigest()
 
 

@@ -27,7 +27,7 @@ LOCK, LADDERS_LOCK = "dvc.lock", "rungs/dvc.lock"
 
 
 class NotMeasuredError(LadderError):
-    """A new recipe is planned, but the results beside it are still those of another."""
+    """Parameters or a recipe are new, but the results beside them are still those of others."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def find(name):
 def read_report(tree, folder, name=None):
     """Return the Report in a folder of a Tree, called `name` or by tree and rung. Raises LadderError for bad files."""
     texts = {file: tree.text(f"{folder}/{file}") for file in (*RESULTS, "recipe.yaml")}
-    _check_recipe(tree, folder, texts["recipe.yaml"])
+    _check_up_to_date(tree, folder, texts["recipe.yaml"])
     lines = {"recipe.yaml": texts["recipe.yaml"].splitlines()}
     if folder == FOLDER:
         lines[PARAMS] = tree.files.get(PARAMS, "").splitlines()
@@ -105,21 +105,37 @@ def read_report(tree, folder, name=None):
     return Report(name or f"{tree.name} ({rung})", *found, lines)
 
 
-def _check_recipe(tree, folder, recipe):
-    """Raise NotMeasuredError where DVC's lock file says that the results in a folder are of another recipe.yaml.
+def _check_up_to_date(tree, folder, recipe):
+    """Raise NotMeasuredError where DVC's lock file says that the results in a folder are of other settings.
 
-    So they are between a new plan and the end of its training. Without a lock file nothing is known, and nothing said.
+    So they are while params.yaml is changed and nothing was run, and between a new plan and the end of its training.
+    Without a lock file nothing is known, and nothing said.
     """
     rung = PurePosixPath(folder).name
     lock, stage = (LOCK, "evaluate") if folder == FOLDER else (LADDERS_LOCK, f"climb@{rung}")
     try:
-        dependencies = _locked(tree.files.get(lock, ""))["stages"][stage]["deps"]
-        used = next(dep["md5"] for dep in dependencies if dep["path"] == f"{folder}/recipe.yaml")
+        stages = _locked(tree.files.get(lock, ""))["stages"]
+        used = next(dep["md5"] for dep in stages[stage]["deps"] if dep["path"] == f"{folder}/recipe.yaml")
     except (KeyError, TypeError, StopIteration, yaml.YAMLError):
         return
-    if used != hashlib.md5(recipe.encode(), usedforsecurity=False).hexdigest():
-        mend = "commit reports/ and the lock files together" if tree.committed else _mend(folder)
-        raise NotMeasuredError(f"{tree.name}: {folder}/metrics.json is of another recipe.yaml, {lock} says; {mend}")
+    other = "another recipe.yaml" if used != hashlib.md5(recipe.encode(), usedforsecurity=False).hexdigest() else None
+    if folder == FOLDER and (changed := _changed_parameters(tree, stages)):
+        other = f"other values of {', '.join(changed)} than {PARAMS} has"
+    if other:
+        mend = f"commit {PARAMS}, reports/ and the lock files together" if tree.committed else _mend(folder)
+        raise NotMeasuredError(f"{tree.name}: {folder}/metrics.json is of {other}, {lock} says; {mend}")
+
+
+def _changed_parameters(tree, stages):
+    """Return the keys of params.yaml whose values are not those that the pipeline's stages ran with last."""
+    used = {}
+    for stage in ("plan", "evaluate"):  # where a new plan is still to be trained, `evaluate` has the older ones
+        used |= stages.get(stage, {}).get("params", {}).get(PARAMS, {})
+    try:
+        now = yaml.safe_load(tree.files.get(PARAMS, "")) or {}
+        return [key for key, value in used.items() if now.get(key) != value]
+    except (AttributeError, yaml.YAMLError):
+        return [PARAMS]
 
 
 @functools.lru_cache(maxsize=4)

@@ -18,7 +18,7 @@ import safetensors
 
 from ladder import run
 from ladder.cards import recipe_content
-from ladder.errors import LadderError
+from ladder.errors import LadderError, is_out_of_memory
 from ladder.files import write_bytes
 from ladder.tensors import write_tensors
 
@@ -188,6 +188,6 @@ def _explained(error, epoch):
     """Return what to tell of an exception during `epoch`; re-raise what nobody foresaw."""
     if isinstance(error, LadderError):
         return str(error)
-    if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
+    if is_out_of_memory(error):
         return f"epoch {epoch}: not enough memory; set DIGIT_LADDER_WORKERS=1, or a smaller batch_size"
     raise error

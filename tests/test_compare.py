@@ -276,11 +276,29 @@ def test_results_of_another_recipe_are_not_compared(project, said):
     with pytest.raises(LadderError, match=f"^{fault}$"):
         compare.main([])
     commit("planned, not trained")
-    with pytest.raises(LadderError, match=r"^HEAD: .*; commit reports/ and the lock files together$"):
+    with pytest.raises(LadderError, match=r"^HEAD: .*; commit params\.yaml, reports/ and the lock files together$"):
         compare.main(["HEAD~1", "HEAD"])
     Path("dvc.lock").write_text(lock("evaluate", "reports"))
     commit("trained")
     assert said("HEAD~2", "HEAD")[1].startswith("**Same results**")
+
+
+def test_results_of_other_parameters_are_not_compared(project, said):
+    """As after an edit of params.yaml, before anything runs."""
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    locked = yaml.safe_load(lock("evaluate", "reports"))
+    locked["stages"]["plan"] = {"params": {"params.yaml": params}}
+    locked["stages"]["evaluate"]["params"] = {"params.yaml": {"seeds": params["seeds"]}}
+    Path("dvc.lock").write_text(yaml.safe_dump(locked))
+    commit("locked")
+    assert said()[0] == 0
+    Path("params.yaml").write_text(yaml.safe_dump(params | {"seeds": 99, "model": "net8"}))
+    fault = r"^workspace: reports/metrics\.json is of other values of (seeds, model|model, seeds) than params\.yaml has, "
+    with pytest.raises(LadderError, match=fault + r"dvc\.lock says; run `dvc repro`$"):
+        compare.main([])
+    Path("params.yaml").write_text("[")
+    with pytest.raises(LadderError, match=r"^workspace: .* other values of params\.yaml than"):
+        compare.main([])
 
 
 def test_a_rungs_results_of_another_recipe_are_not_compared(project, said):

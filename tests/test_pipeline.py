@@ -218,6 +218,16 @@ def test_a_bad_parameter_stops_in_plan_with_one_line(line, tmp_path):
     assert not (tmp_path / "reports").exists()
 
 
+def test_a_network_too_large_for_any_memory_stops_in_plan_with_one_line(tmp_path):
+    card = {"extends": "net9", "title": "x", "target": "x"}
+    card["network"] = ["flatten", {"linear": {"out": 10**12}}, {"linear": {"out": 10}}, "log_softmax"]
+    shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
+    (tmp_path / "rungs/cards/wide.yaml").write_text(yaml.safe_dump(card))
+    set_params(tmp_path, model="wide")
+    said = "plan: rung wide, on trial with two batches: not enough memory; take a smaller network or batch_size"
+    assert_one_clear_line(run_module("stages.plan", tmp_path), said)
+
+
 def test_a_bad_number_of_workers_is_one_line(digits, tmp_path, monkeypatch):
     said = "DIGIT_LADDER_WORKERS is {!r}; it must be a whole number, 1 or more"
     folder = make_planned(tmp_path, digits)
