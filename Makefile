@@ -14,7 +14,7 @@ repro: .venv/installed  ## run the pipeline: data, train, evaluate, reports
 	dvc repro
 
 climb: .venv/installed  ## run the whole ladder: every rung, all its seeds, the board; only what changed
-	dvc repro preprocess rungs/dvc.yaml:plan rungs/dvc.yaml:measuring
+	dvc repro preprocess plan rungs/dvc.yaml:plan rungs/dvc.yaml:measuring
 	python -m stages.ahead
 	dvc repro rungs/dvc.yaml
 

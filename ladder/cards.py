@@ -28,6 +28,7 @@ CARDS = Path("rungs/cards")
 Count = Annotated[int, Field(ge=1)]
 Epochs = Annotated[int, Field(ge=1, le=1000)]
 BatchSize = Annotated[int, Field(ge=2, le=10000)]
+Holdout = Annotated[int, Field(ge=0, le=30000, multiple_of=10)]  # training images kept back
 Seeds = Annotated[int, Field(ge=1, le=100)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -285,7 +286,7 @@ class Recipe(Strict):
     learning_rate: Positive
     schedule: _one_of(Constant, Step, Plateau, OneCycle) = Constant()
     augment: list[_one_of(Rotate, CenterCrop, Affine)] = []
-    holdout: Annotated[int, Field(ge=0, le=30000, multiple_of=10)] = 0  # training images kept back
+    holdout: Holdout = 0
     portable: bool = True
     device: Literal["cpu", "cuda"] = "cpu"
     fingerprint: str | None = None
@@ -350,7 +351,7 @@ class Overrides(Strict):
 class TrainOverrides(Overrides):
     """`train` in params.yaml."""
 
-    holdout: Annotated[int, Field(ge=0, le=30000, multiple_of=10)] | None = None
+    holdout: Holdout | None = None
     portable: bool | None = None
     device: Literal["cpu", "cuda"] | None = None
 

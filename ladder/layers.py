@@ -31,7 +31,10 @@ class Drop(nn.Module):
         self.p, self.elements, self.places = p, elements, None
 
     def forward(self, x):
-        return x * _zeroed(torch.full_like(x, 1 / (1 - self.p)), self.places) if self.training else x
+        if not self.training:
+            return x
+        dropped = _filled(torch.zeros_like(x, dtype=torch.bool), self.places, True)
+        return (x * (1 / (1 - self.p))).masked_fill(dropped, 0)
 
 
 class NormReluDrop(nn.BatchNorm2d):
@@ -139,7 +142,7 @@ class _NormReluDrop(torch.autograd.Function):
         factor = weight * inverse * scale
         out = _as_map(torch.addcmul(_across(bias * scale, width), m, _across(factor, width)), x)
         if places is not None:
-            _zeroed(out, places)
+            _filled(out, places, 0)
         if norm.relu:
             out.relu_()
         ctx.save_for_backward(x, out if norm.relu else None, factor, inverse, places)
@@ -155,7 +158,7 @@ class _NormReluDrop(torch.autograd.Function):
         if out is not None:
             grad = torch.ops.aten.threshold_backward.grad_input(grad, out, 0, grad_input=grad)
         elif places is not None:
-            grad = _zeroed(grad.clone(), places)
+            grad = _filled(grad.clone(), places, 0)
         g, m = _rows(grad), _rows(centred)
         sum_g, sum_gm = _by_channel(g, channels), _by_channel(g * m, channels)
         slope = factor * inverse * inverse * sum_gm / -ctx.count
@@ -189,9 +192,9 @@ class _UnpaddedConv(torch.autograd.Function):
         return grad_x, torch.ops.aten.convolution_backward(grad, x, weight, None, *sizes, only_weight)[1]
 
 
-def _zeroed(x, places):
-    """Zero, in place, the elements of x (dense, in any layout) at these places of its memory. Return x."""
-    x.as_strided((x.numel(),), (1,)).index_fill_(0, places, 0)
+def _filled(x, places, value):
+    """Set, in place, the elements of x (dense, in any layout) at these places of its memory. Return x."""
+    x.as_strided((x.numel(),), (1,)).index_fill_(0, places, value)
     return x
 
 

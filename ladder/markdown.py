@@ -105,8 +105,8 @@ def _reading(comparison):
     if not comparison["new_digits"]:
         return f"The interval is McNemar's exact one, for these two single runs on the {images}."
     return (
-        f"The interval answers: would training again, with other seeds, say the same on these {images}? "
-        "That on new digits: and on other images too?"
+        f"The intervals of the table allow for training again, with other seeds, on these {images}; "
+        "that *on new digits*, in the first sentence, for other test images too."
     )
 
 

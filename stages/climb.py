@@ -55,6 +55,17 @@ def measure_run(recipe, seed):
     return measure(recipe, [epoch.weights for epoch in epochs], train, test)
 
 
+def write_rung(folder, recipe, measured, rows, labels, target):
+    """Write a rung's metrics.json and tables into a folder, from {seed: Measured} and {seed: rows of its epochs}.
+
+    Return what metrics.json has. labels: of the test images, int or uint8 [N].
+    """
+    history = pd.read_csv(io.StringIO(history_table(rows)))
+    found, curves, errors = results(recipe, measured, history, labels, target)
+    write_results(folder, found, {"curves": curves, "errors": errors})
+    return found
+
+
 def main():
     asked = arguments()
     if asked.seeds < 1:
@@ -72,10 +83,8 @@ def main():
     with process_pool(machine.side_by_side(recipe, len(seeds))) as executor:
         measured = dict(zip(seeds, executor.map(measure_run, repeat(recipe), seeds), strict=True))
     rows = {seed: store.rows(store.folder_of(recipe, train["images"], train["labels"], seed)) for seed in seeds}
-    history = pd.read_csv(io.StringIO(history_table(rows)))
     labels = read_split("test")["labels"].numpy()
-    found, curves, errors = results(recipe, measured, history, labels, target)
-    write_results(RUNGS / asked.rung, found, {"curves": curves, "errors": errors})
+    found = write_rung(RUNGS / asked.rung, recipe, measured, rows, labels, target)
     print(f"climb: {asked.rung}, seeds: {asked.seeds}: {said(found, len(labels))}")
 
 

@@ -65,11 +65,16 @@ def draw(facts, path):
         return "No picture: no test image is fixed or broken."
     if not TEST.is_file():
         return f"No picture: it needs {TEST}; `dvc pull {TEST.parent}` or `dvc repro preprocess` brings it."
-    from safetensors.numpy import load_file  # with matplotlib half a second, which most calls save
+    from safetensors import SafetensorError  # with matplotlib half a second, which most calls save
+    from safetensors.numpy import load_file
 
     from ladder import pictures
 
-    write_bytes(path, pictures.changes(comparisons, load_file(TEST)["images"]))
+    try:
+        images = load_file(TEST)["images"]
+    except SafetensorError as error:
+        return f"No picture: {TEST} is damaged ({error}); remove it, then `dvc repro preprocess` makes it again."
+    write_bytes(path, pictures.changes(comparisons, images))
     return f"Pictures of the most consistent ones: {path}"
 
 

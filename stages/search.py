@@ -30,7 +30,7 @@ class Search(cards.Strict):
     """A search's file."""
 
     seeds: list[int] = Field(min_length=1)
-    holdout: int = Field(gt=0)
+    holdout: Annotated[cards.Holdout, Field(gt=0)]
     candidates: dict[Annotated[str, Field(pattern=r"^[\w.-]+$")], dict]
     train: cards.Overrides = cards.Overrides()
 
@@ -45,17 +45,17 @@ class Search(cards.Strict):
 def read_search(path):
     """Return ({candidate: Recipe}, seeds) of a search's file. Raises LadderError."""
     search = cards.validated(Search, read_yaml(path), path)
-    overrides = search.train.model_dump(exclude_none=True) | {"holdout": search.holdout}
-    overrides = cards.validated(cards.TrainOverrides, overrides, path)
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(cards.CARDS, folder, dirs_exist_ok=True)
         for name, card in search.candidates.items():
             if (Path(folder) / f"{name}.yaml").exists():
                 raise LadderError(f"{path}: candidates: {name!r} is a rung already; give it another name")
             said = {"title": name, "target": "none"} | card
+            recipe = cards.validated(cards.Card, said, f"{path}: candidates: {name}.yaml").recipe
+            said["recipe"] = recipe | {"holdout": search.holdout}
             (Path(folder) / f"{name}.yaml").write_text(dump_yaml(said))
         try:
-            return {name: cards.resolve(name, overrides, folder) for name in search.candidates}, search.seeds
+            return {name: cards.resolve(name, search.train, folder) for name in search.candidates}, search.seeds
         except LadderError as error:
             raise LadderError(str(error).replace(f"{folder}/", f"{path}: candidates: ")) from None
 

@@ -34,13 +34,14 @@ def test_two_processes_print_the_same_bits():
     about, *lines = first.splitlines()
     assert f"torch {torch.__version__}" in about
     assert all(re.fullmatch(r".+ [0-9a-f]{16}", line) for line in lines)
-    names = [line.rsplit(" ", 1)[0] for line in lines]
-    assert len(set(names)) == len(names)
-    committed = (REPOSITORY / "benchmarks/bits.txt").read_text().splitlines()
-    assert [line for line in lines if line.startswith("run of")] == [
-        x for x in committed if x.startswith("run of 2 epochs, net9 ")
-    ]
-    assert {"random permutation", "conv out=16 kernel=3 on 10x14x14: backward", "run of 2 epochs, net9"} <= set(names)
+    found = dict(line.rsplit(" ", 1) for line in lines)
+    assert len(found) == len(lines)
+    committed = (REPOSITORY / "benchmarks/bits.txt").read_text().splitlines()[1:]
+    committed = dict(line.rsplit(" ", 1) for line in committed)
+    shared = found.keys() & committed.keys()  # an optimizer's line names the first rung that uses it, here another one
+    assert len(shared) > 80
+    assert {name: found[name] for name in shared} == {name: committed[name] for name in shared}
+    assert {"random permutation", "conv out=16 kernel=3 on 10x14x14: backward", "run of 2 epochs, net9"} <= shared
 
 
 def test_a_hash_tells_the_last_bit():

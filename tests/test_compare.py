@@ -230,6 +230,8 @@ def test_pictures_of_what_changed(project, said):
     save_file({"images": np.zeros((IMAGES, 1, 28, 28), np.uint8)}, "data/processed/test.safetensors")
     assert "Pictures of the most consistent ones: changes.png" in said("--pictures", "changes.png")[1]
     assert Path("changes.png").read_bytes().startswith(b"\x89PNG")
+    Path("data/processed/test.safetensors").write_bytes(b"no tensors")
+    assert "No picture: data/processed/test.safetensors is damaged" in said("--pictures", "changes.png")[1]
 
 
 @pytest.mark.parametrize(
@@ -293,7 +295,9 @@ def test_results_of_other_parameters_are_not_compared(project, said):
     commit("locked")
     assert said()[0] == 0
     Path("params.yaml").write_text(yaml.safe_dump(params | {"seeds": 99, "model": "net8"}))
-    fault = r"^workspace: reports/metrics\.json is of other values of (seeds, model|model, seeds) than params\.yaml has, "
+    fault = (
+        r"^workspace: reports/metrics\.json is of other values of (seeds, model|model, seeds) than params\.yaml has, "
+    )
     with pytest.raises(LadderError, match=fault + r"dvc\.lock says; run `dvc repro`$"):
         compare.main([])
     Path("params.yaml").write_text("[")
@@ -369,6 +373,7 @@ def test_answers_within_3_seconds_from_git_alone(project):
     modules = python(
         "-c", "import sys; from stages import compare; compare.main(['HEAD~1', 'HEAD']); print(*sys.modules)"
     )
+    assert modules.returncode == 0
     assert not {"torch", "dvc", "pandas", "matplotlib"} & set(modules.stdout.split())
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ladder import measure, network
 from ladder.fingerprint import synthetic_digits
-from stages import evaluate, measuring
+from stages import climb, evaluate, measuring
 
 
 @pytest.fixture
@@ -39,6 +39,7 @@ CHANGES = {
     "one accuracy": (measure, "percent_right", lambda of: lambda *given: of(*given) + 0.01),
     "a loss": (measure, "loss_of", lambda of: lambda *given: of(*given) * 1.001),
     "a metric": (evaluate, "metrics", lambda of: lambda *given: of(*given) | {"held_epochs": 7}),
+    "the history": (climb, "history_table", lambda of: lambda rows: of(rows).replace(",92.0,", ",92.1,")),
     "a table": (evaluate, "errors_table", lambda of: lambda *given: of(*given)[1:]),
     "what the network sees": (network, "normalise", lambda of: lambda *given: of(*given) + 0.1),
     "normalisation in eval mode": (functional, "batch_norm", lambda of: lambda x, mean, *rest, **k: x),
@@ -76,7 +77,8 @@ def test_a_stage_that_hashes_depends_on_all_the_code_behind_the_hash(monkeypatch
     for plan in (main["plan"], stages["plan"]["do"]):
         assert behind_training <= set(plan["deps"])
     behind_measuring = modules_behind("ladder.measure", "ladder.augment", "ladder.fingerprint") - {"ladder/errors.py"}
-    assert behind_measuring | {"ladder/stats.py", "stages/evaluate.py"} <= set(stages["measuring"]["deps"])
+    scripts = {f"stages/{name}.py" for name in ("climb", "evaluate", "measuring", "robustness", "train")}
+    assert behind_measuring | scripts | {"ladder/stats.py"} <= set(stages["measuring"]["deps"])
 
 
 def test_the_stages_that_measure_depend_on_it():

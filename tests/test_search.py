@@ -46,6 +46,9 @@ def test_candidates_are_ranked_by_what_their_runs_reach_on_the_holdout(project, 
     assert [row["candidate"] for row in rows] == ["fast", "slow"]
     monkeypatch.chdir(project)
     recipes, seeds = read_search(Path("search.yaml"))
+    assert seeds == [100, 101]
+    settings = {name: (r.epochs, r.holdout, r.learning_rate, r.batch_size) for name, r in recipes.items()}
+    assert settings == {"slow": (2, 400, 0.0001, 128), "fast": (2, 400, 0.05, 128)}
     for row in rows:
         ended = [run.run(recipes[row["candidate"]], *synthetic_digits(2000), seed)[-1].row for seed in seeds]
         expected = [epoch["holdout_accuracy"] for epoch in ended]
@@ -77,7 +80,16 @@ def test_the_committed_searches_can_be_repeated(path, monkeypatch):
     assert all([part.split(":")[0] for part in row["by_seed"].split()] == [str(seed) for seed in seeds] for row in rows)
 
 
+def test_a_candidate_may_watch_the_searchs_own_holdout(project, monkeypatch):
+    plateau = {"plateau": {"factor": 0.1, "patience": 1}}
+    write(project, candidates={"watching": {"extends": "net8", "recipe": {"schedule": plateau}}})
+    monkeypatch.chdir(project)
+    recipes, _ = read_search(Path("search.yaml"))
+    assert (recipes["watching"].schedule.name, recipes["watching"].holdout) == ("plateau", 400)
+
+
 BAD = {
+    "a card's recipe": ({"candidates": {"x": {"extends": "net8", "recipe": 3}}}, "x.yaml: recipe: 3 will not do"),
     "unknown key": ({"seed": [1]}, "search.yaml: unknown key 'seed'; did you mean 'seeds'?"),
     "no holdout": ({"holdout": 3}, "search.yaml: holdout: 3 will not do"),
     "a rung's name": ({"candidates": {"net9": {"extends": "net8"}}}, "'net9' is a rung already"),
