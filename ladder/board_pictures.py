@@ -194,7 +194,7 @@ def _labels(axis, rows, looks, column):
     for row, height in zip(rows, heights, strict=True):
         color = looks[row["project"]][0]
         point = (row["parameters"], row["accuracy"])
-        place = (point[0] / 1.25, height) if column is None else (column, height)
+        place = (left_of(point[0], [row["parameters"] for row in rows]) if column is None else column, height)
         axis.annotate(
             row["rung"],
             point,
@@ -207,6 +207,11 @@ def _labels(axis, rows, looks, column):
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.3},
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "alpha": 0.6, "shrinkA": 1, "shrinkB": 3},
         )
+
+
+def left_of(parameters, all_parameters):
+    """Return where a label ends that stands left of its point and of those with up to half as many parameters."""
+    return min(other for other in all_parameters if parameters / 2 <= other <= parameters) / 1.25
 
 
 def apart(wanted, gap, low, high):

@@ -325,6 +325,12 @@ def test_a_seed_that_fell_far_does_not_set_the_scale(project):
     assert board_pictures.steps(list(fallen), 99.4).startswith(b"\x89PNG")
 
 
+def test_a_label_stands_left_of_its_points_neighbours_too():
+    """Or it would cover the mark of one that has not many parameters fewer."""
+    points = [60_000, 500_000, 800_000]
+    assert [board_pictures.left_of(point, points) for point in points] == [48_000, 400_000, 400_000]
+
+
 def test_labels_stand_apart_and_within_the_picture():
     random = np.random.default_rng(0)
     for count in range(1, 20):
