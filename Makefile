@@ -14,9 +14,9 @@ repro: .venv/installed  ## run the pipeline: data, train, evaluate, reports
 	dvc repro
 
 climb: .venv/installed  ## run the whole ladder: every rung, all its seeds, the board; only what changed
-	dvc repro preprocess plan rungs/dvc.yaml:plan rungs/dvc.yaml:measuring
+	dvc repro preprocess rungs/dvc.yaml:plan rungs/dvc.yaml:measuring
 	python -m stages.ahead
-	dvc repro rungs/dvc.yaml
+	dvc repro dvc.yaml rungs/dvc.yaml
 
 restore: .venv/installed  ## fetch data, models and earlier runs, where a DVC remote is set up
 	@if [ -z "$$(dvc remote list)" ]; then echo "no DVC remote is set up: what is missing will be run here"; \

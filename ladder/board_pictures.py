@@ -191,10 +191,11 @@ def _labels(axis, rows, looks, column):
     gap = LINE * (high - low)
     rows = sorted(rows, key=lambda row: row["accuracy"])
     heights = apart([row["accuracy"] for row in rows], gap, low + gap, high - gap)
+    widths = [row["parameters"] for row in rows]
     for row, height in zip(rows, heights, strict=True):
         color = looks[row["project"]][0]
         point = (row["parameters"], row["accuracy"])
-        place = (left_of(point[0], [row["parameters"] for row in rows]) if column is None else column, height)
+        place = (left_of(point[0], widths) if column is None else column, height)
         axis.annotate(
             row["rung"],
             point,
@@ -210,7 +211,7 @@ def _labels(axis, rows, looks, column):
 
 
 def left_of(parameters, all_parameters):
-    """Return where a label ends that stands left of its point and of those with up to half as many parameters."""
+    """Return where a label ends that stands left of its point, and of those with fewer, but half as many or more."""
     return min(other for other in all_parameters if parameters / 2 <= other <= parameters) / 1.25
 
 

@@ -25,7 +25,7 @@ from ladder.files import read_yaml
 
 CARDS = Path("rungs/cards")
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Epochs = Annotated[int, Field(ge=1, le=1000)]
 BatchSize = Annotated[int, Field(ge=2, le=10000)]
 Holdout = Annotated[int, Field(ge=0, le=30000, multiple_of=10)]  # training images kept back
@@ -84,7 +84,7 @@ class Conv(Strict):
     out: Count
     kernel: Count
     stride: Count = 1
-    padding: Annotated[int, Field(ge=0)] = 0
+    padding: Annotated[int, Field(ge=0, le=1000)] = 0
     dilation: Count = 1
     groups: Count = 1
     bias: bool = False
@@ -314,7 +314,7 @@ class Source(Strict):
 class Reported(Strict):
     """What the source's text says it reached; accuracies in percent."""
 
-    parameters: Count | None = None
+    parameters: Annotated[int, Field(ge=1)] | None = None
     train_accuracy: Percent | None = None
     test_accuracy: Percent | None = None
     test_is: Literal["best epoch", "last epoch"] = "best epoch"  # which of its epochs that accuracy is

@@ -8,4 +8,5 @@ class LadderError(Exception):
 def is_out_of_memory(error):
     """Return whether an exception, Python's or torch's, says that memory was not enough."""
     said = str(error)
-    return isinstance(error, MemoryError) or "allocate memory" in said or "out of memory" in said
+    texts = ("allocate memory", "out of memory", "Storage size calculation overflowed")
+    return isinstance(error, MemoryError) or any(text in said for text in texts)

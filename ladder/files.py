@@ -46,11 +46,17 @@ def write_text(path, content):
 def read_yaml(path):
     """Return the content of a YAML file. Raises LadderError where it is missing or no YAML."""
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+        return parse_yaml(Path(path).read_bytes(), path)
     except FileNotFoundError:
         raise LadderError(f"{path}: no such file") from None
+
+
+def parse_yaml(content, name):
+    """Return what YAML (str, or UTF-8 as bytes) says. Raises LadderError that begins with `name` where it is none."""
+    try:
+        return yaml.load(content.decode() if isinstance(content, bytes) else content, _Loader)
     except (yaml.YAMLError, ValueError) as error:  # a ValueError: not UTF-8, or a date that is none
-        raise LadderError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise LadderError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def dump_yaml(content):

@@ -105,7 +105,7 @@ def _reading(comparison):
     if not comparison["new_digits"]:
         return f"The interval is McNemar's exact one, for these two single runs on the {images}."
     return (
-        f"The intervals of the table allow for training again, with other seeds, on these {images}; "
+        f"The intervals allow for training again, with other seeds, and measuring on the same {images}; "
         "that *on new digits*, in the first sentence, for other test images too."
     )
 

@@ -18,6 +18,7 @@ import yaml
 
 from ladder.cards import nearest, rung_names
 from ladder.errors import LadderError
+from ladder.files import parse_yaml
 
 FOLDER, PARAMS, DATA = "reports", "params.yaml", "reports/data.json"
 WORKSPACE = "workspace"
@@ -106,10 +107,10 @@ def read_report(tree, folder, name=None):
 
 
 def _check_up_to_date(tree, folder, recipe):
-    """Raise NotMeasuredError where DVC's lock file says that the results in a folder are of other settings.
+    """Raise NotMeasuredError where DVC's lock file says that the results in a folder are of another recipe.yaml.
 
-    So they are while params.yaml is changed and nothing was run, and between a new plan and the end of its training.
-    Without a lock file nothing is known, and nothing said.
+    So they are between a new plan and the end of its training. The pipeline's own may also be of other parameters,
+    while params.yaml is changed and nothing was run. Without a lock file nothing is known, and nothing said.
     """
     rung = PurePosixPath(folder).name
     lock, stage = (LOCK, "evaluate") if folder == FOLDER else (LADDERS_LOCK, f"climb@{rung}")
@@ -119,23 +120,22 @@ def _check_up_to_date(tree, folder, recipe):
     except (KeyError, TypeError, StopIteration, yaml.YAMLError):
         return
     other = "another recipe.yaml" if used != hashlib.md5(recipe.encode(), usedforsecurity=False).hexdigest() else None
-    if folder == FOLDER and (changed := _changed_parameters(tree, stages)):
+    if folder == FOLDER and (changed := _changed_parameters(tree)):
         other = f"other values of {', '.join(changed)} than {PARAMS} has"
     if other:
         mend = f"commit {PARAMS}, reports/ and the lock files together" if tree.committed else _mend(folder)
         raise NotMeasuredError(f"{tree.name}: {folder}/metrics.json is of {other}, {lock} says; {mend}")
 
 
-def _changed_parameters(tree, stages):
+def _changed_parameters(tree):
     """Return the keys of params.yaml whose values are not those that the pipeline's stages ran with last."""
-    used = {}
+    if PARAMS not in tree.files:
+        return []
+    now, locked = (parse_yaml(tree.files[file], f"{tree.name}: {file}") for file in (PARAMS, LOCK))
+    now, used = now if isinstance(now, dict) else {}, {}
     for stage in ("plan", "evaluate"):  # where a new plan is still to be trained, `evaluate` has the older ones
-        used |= stages.get(stage, {}).get("params", {}).get(PARAMS, {})
-    try:
-        now = yaml.safe_load(tree.files.get(PARAMS, "")) or {}
-        return [key for key, value in used.items() if now.get(key) != value]
-    except (AttributeError, yaml.YAMLError):
-        return [PARAMS]
+        used |= locked["stages"].get(stage, {}).get("params", {}).get(PARAMS, {})
+    return [key for key, value in used.items() if now.get(key) != value]
 
 
 @functools.lru_cache(maxsize=4)

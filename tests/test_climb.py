@@ -24,6 +24,7 @@ from test_run import small
 
 from ladder import cards, machine, pool, progress, shapes, store
 from ladder.errors import LadderError
+from ladder.files import read_yaml
 from stages.ahead import asked_for
 
 QUICK = {"extends": "session7_rotate", "title": "Quick", "target": "Be quick.", "recipe": {"epochs": 2}}
@@ -387,6 +388,10 @@ def test_the_committed_results_are_of_the_committed_files(lock):
         for part in content.get(key, [])
         if not any((REPOSITORY / part["path"]).is_relative_to(path) for path in kept)
     }
+    for stage, content in stages.items():
+        for file, values in content.get("params", {}).items():
+            now = read_yaml(REPOSITORY / file)
+            assert {key: now[key] for key in values} == values, f"{stage} ran with other values than {file} has"
     found = {path: md5_of(REPOSITORY / path) for _, path, _ in said}
     assert len(found) > 15
     changed = sorted((stage, path) for stage, path, md5 in said if md5 != found[path])

@@ -218,13 +218,20 @@ def test_a_bad_parameter_stops_in_plan_with_one_line(line, tmp_path):
     assert not (tmp_path / "reports").exists()
 
 
-def test_a_network_too_large_for_any_memory_stops_in_plan_with_one_line(tmp_path):
+TOO_LARGE = {
+    "map": ({"out": 10**6, "kernel": 3, "padding": 1000}, "wide, on trial with two batches: not enough memory; take a"),
+    "number": ({"out": 10**20, "kernel": 3}, "conv.out: 100000000000000000000 will not do: input should be less than"),
+}
+
+
+@pytest.mark.parametrize("size", TOO_LARGE)
+def test_a_network_too_large_for_any_memory_stops_in_plan_with_one_line(size, tmp_path):
+    conv, said = TOO_LARGE[size]
     card = {"extends": "net9", "title": "x", "target": "x"}
-    card["network"] = ["flatten", {"linear": {"out": 10**12}}, {"linear": {"out": 10}}, "log_softmax"]
+    card["network"] = [{"conv": conv}, "global_avg_pool", "flatten", {"linear": {"out": 10}}, "log_softmax"]
     shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
     (tmp_path / "rungs/cards/wide.yaml").write_text(yaml.safe_dump(card))
     set_params(tmp_path, model="wide")
-    said = "plan: rung wide, on trial with two batches: not enough memory; take a smaller network or batch_size"
     assert_one_clear_line(run_module("stages.plan", tmp_path), said)
 
 
