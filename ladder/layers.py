@@ -31,10 +31,7 @@ class Drop(nn.Module):
         self.p, self.elements, self.places = p, elements, None
 
     def forward(self, x):
-        if not self.training:
-            return x
-        dropped = _filled(torch.zeros_like(x, dtype=torch.bool), self.places, True)
-        return (x * (1 / (1 - self.p))).masked_fill(dropped, 0)
+        return _Drop.apply(x, self.places, 1 / (1 - self.p)) if self.training else x
 
 
 class NormReluDrop(nn.BatchNorm2d):
@@ -119,6 +116,21 @@ def _gap_table(p, device):
     return limits, guide, tail
 
 
+class _Drop(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, places, scale):
+        out = _zeroed(x * scale, places)
+        ctx.save_for_backward(places)
+        ctx.scale, ctx.stride = scale, out.stride()
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        scaled = grad.new_empty_strided(grad.shape, ctx.stride)  # the places are those of this layout of memory
+        return _zeroed(torch.mul(grad, ctx.scale, out=scaled), *ctx.saved_tensors), None, None
+
+
 class _NormReluDrop(torch.autograd.Function):
     """Batch normalisation and its gradient by S. Ioffe and C. Szegedy, arXiv:1502.03167, section 3.
 
@@ -142,7 +154,7 @@ class _NormReluDrop(torch.autograd.Function):
         factor = weight * inverse * scale
         out = _as_map(torch.addcmul(_across(bias * scale, width), m, _across(factor, width)), x)
         if places is not None:
-            _filled(out, places, 0)
+            _zeroed(out, places)
         if norm.relu:
             out.relu_()
         ctx.save_for_backward(x, out if norm.relu else None, factor, inverse, places)
@@ -158,7 +170,7 @@ class _NormReluDrop(torch.autograd.Function):
         if out is not None:
             grad = torch.ops.aten.threshold_backward.grad_input(grad, out, 0, grad_input=grad)
         elif places is not None:
-            grad = _filled(grad.clone(), places, 0)
+            grad = _zeroed(grad.clone(), places)
         g, m = _rows(grad), _rows(centred)
         sum_g, sum_gm = _by_channel(g, channels), _by_channel(g * m, channels)
         slope = factor * inverse * inverse * sum_gm / -ctx.count
@@ -192,9 +204,9 @@ class _UnpaddedConv(torch.autograd.Function):
         return grad_x, torch.ops.aten.convolution_backward(grad, x, weight, None, *sizes, only_weight)[1]
 
 
-def _filled(x, places, value):
-    """Set, in place, the elements of x (dense, in any layout) at these places of its memory. Return x."""
-    x.as_strided((x.numel(),), (1,)).index_fill_(0, places, value)
+def _zeroed(x, places):
+    """Zero, in place, the elements of x (dense, in any layout) at these places of its memory. Return x."""
+    x.as_strided((x.numel(),), (1,)).index_fill_(0, places, 0)
     return x
 
 
