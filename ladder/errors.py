@@ -1,4 +1,4 @@
-"""The one exception that users are meant to see."""
+"""The one exception that users are meant to see, and how too little memory is told from a bug."""
 
 
 class LadderError(Exception):

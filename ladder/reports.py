@@ -131,6 +131,7 @@ def _changed_parameters(tree):
     """Return the keys of params.yaml whose values are not those that the pipeline's stages ran with last."""
     if PARAMS not in tree.files:
         return []
+    # not by `_locked`, whose quick reader takes 1e-05, as DVC writes it, for text
     now, locked = (parse_yaml(tree.files[file], f"{tree.name}: {file}") for file in (PARAMS, LOCK))
     now, used = now if isinstance(now, dict) else {}, {}
     for stage in ("plan", "evaluate"):  # where a new plan is still to be trained, `evaluate` has the older ones
