@@ -15,7 +15,7 @@ repro: .venv/installed  ## run the pipeline: data, train, evaluate, reports
 
 climb: .venv/installed  ## run the whole ladder: every rung, all its seeds, the board; only what changed
 	dvc repro preprocess rungs/dvc.yaml:plan rungs/dvc.yaml:measuring
-	python -m stages.ahead
+	python -m commands.train_ladder
 	dvc repro dvc.yaml rungs/dvc.yaml
 
 restore: .venv/installed  ## fetch data, models and earlier runs, where a DVC remote is set up
@@ -25,9 +25,10 @@ restore: .venv/installed  ## fetch data, models and earlier runs, where a DVC re
 test: lint  ## lint, then all tests
 	python -m pytest
 
-lint: .venv/installed  ## check style
+lint: .venv/installed  ## check style, and that rooms import one way
 	ruff check .
 	ruff format --check .
+	lint-imports
 
 bench: .venv/installed  ## time the run beside the sources' own loop
 	dvc repro preprocess

@@ -22,7 +22,7 @@ SHORT = 2  # epochs
 
 def lines(rungs, runs):
     """Yield "<operation> <hash>" for the operations that `rungs` use, and for short `runs` (rung names)."""
-    from ladder.run import set_up_torch
+    from ladder.training.run import set_up_torch
 
     set_up_torch()
     recipes = {rung: cards.resolve(rung) for rung in rungs}
@@ -70,7 +70,7 @@ def random_numbers(recipes):
     """Yield (name, tensors) of what a run draws."""
     import torch
 
-    from ladder.layers import BITS, bernoulli_places
+    from ladder.network.layers import BITS, bernoulli_places
 
     generator = torch.Generator().manual_seed(0)
     yield "random permutation", [torch.randperm(60000, generator=generator)]
@@ -85,19 +85,19 @@ def random_numbers(recipes):
 
 def weights(recipes):
     """Yield (name, tensors) of the weights that each rung starts with."""
-    from ladder import network
+    from ladder.network.build import build
 
     for rung, recipe in recipes.items():
-        yield f"initial weights, {rung}", network.build(recipe, seed=0).state_dict().values()
+        yield f"initial weights, {rung}", build(recipe, seed=0).state_dict().values()
 
 
 def augmentations(recipes):
     """Yield (name, tensors) of how images are moved and resized, and of the float64 functions on the way."""
     import torch
 
-    from ladder import network
-    from ladder.augment import augment
-    from ladder.fingerprint import synthetic_digits
+    from ladder.data.augment import augment
+    from ladder.data.synthetic import synthetic_digits
+    from ladder.network.inference import normalise, prepare
 
     angles = torch.deg2rad(numbers(IMAGES).to(torch.float64) * 10)
     yield "sine and cosine, float64", [angles, torch.sin(angles), torch.cos(angles)]
@@ -107,21 +107,21 @@ def augmentations(recipes):
         key = repr((recipe.input, recipe.augment))
         if key not in seen:
             seen.add(key)
-            moved = augment(network.prepare(images, recipe), recipe.augment, torch.Generator().manual_seed(0))
-            yield f"images as {rung} sees them", [moved, network.normalise(moved, recipe)]
+            moved = augment(prepare(images, recipe), recipe.augment, torch.Generator().manual_seed(0))
+            yield f"images as {rung} sees them", [moved, normalise(moved, recipe)]
 
 
 def layers(recipes):
     """Yield (name, tensors) for the forward and backward pass of every distinct layer."""
     import torch
 
-    from ladder import network
-    from ladder.layers import NormReluDrop, draw_dropout
-    from ladder.shapes import layer_table
+    from ladder.cards import layer_table
+    from ladder.network.build import build
+    from ladder.network.layers import NormReluDrop, draw_dropout
 
     seen = set()
     for recipe in recipes.values():
-        model, table = network.build(recipe, seed=0), layer_table(recipe)
+        model, table = build(recipe, seed=0), layer_table(recipe)
         draw_dropout(model, IMAGES, torch.Generator().manual_seed(0))
         for number, module in model.named_children():
             row = table[int(number.split("_")[0]) - 1]
@@ -171,7 +171,7 @@ def losses(recipes):
     """Yield (name, tensors) of each loss, at each batch size, with its gradient."""
     import torch
 
-    from ladder.run import loss_of
+    from ladder.network.losses import loss_of
 
     kinds = {(recipe.loss, recipe.network[-1].name, recipe.batch_size): recipe for recipe in recipes.values()}
     for (loss, ending, count), recipe in kinds.items():
@@ -183,8 +183,8 @@ def losses(recipes):
 
 def optimizers(recipes):
     """Yield (name, tensors) of weights and optimizer state after five steps of each optimizer."""
-    from ladder import network
-    from ladder.optimizers import optimizer_of, state_of
+    from ladder.network.build import build
+    from ladder.training.optimizers import optimizer_of, state_of
 
     kinds = {}
     for rung, recipe in recipes.items():
@@ -192,7 +192,7 @@ def optimizers(recipes):
         kind = f"{type(recipe.optimizer).__name__}({', '.join(f'{name}={value}' for name, value in arguments)})"
         kinds[kind] = (rung, recipe)
     for kind, (rung, recipe) in kinds.items():
-        model = network.build(recipe, seed=0)
+        model = build(recipe, seed=0)
         optimizer = optimizer_of(recipe, model)
         for step in range(5):
             for parameter in model.parameters():
@@ -211,7 +211,7 @@ def sums(recipes):
 
 def short_run(rung):
     """Return the hash of a rung's first epochs in a miniature run: of its bits alone, not of torch's version."""
-    from ladder.fingerprint import hash_miniature_run
+    from ladder.training.fingerprint import hash_miniature_run
 
     digest = hashlib.sha256()
     hash_miniature_run(cards.resolve(rung).model_copy(update={"epochs": SHORT}), digest)

@@ -11,16 +11,18 @@ from torch.nn import functional as F
 
 from benchmarks.notebook import network_of
 from benchmarks.throughput import data
-from ladder import cards, network
+from ladder import cards
+from ladder.network.build import build
+from ladder.network.inference import normalise
 
 
 def errors(images, labels):
     """Return {how: relative error} of the gradients of a batch: uint8 images [B, 1, 28, 28], labels [B]."""
     recipe = cards.resolve("net9")
     recipe = recipe.model_copy(update={"network": [layer for layer in recipe.network if layer.name != "dropout"]})
-    ours = network.build(recipe, seed=0)
+    ours = build(recipe, seed=0)
     weights = [tensor.clone() for tensor in ours.state_dict().values()]
-    batch = network.normalise(images, recipe), labels.to(torch.int64)
+    batch = normalise(images, recipe), labels.to(torch.int64)
     exact = gradients(network_of(recipe), weights, *batch, dtype=torch.float64)
     found = {
         "torch's layers, contiguous": gradients(network_of(recipe), weights, *batch),

@@ -11,7 +11,7 @@ from torchvision import transforms
 from tqdm import tqdm
 
 from ladder import cards
-from ladder.shapes import layer_table
+from ladder.cards import layer_table
 
 
 def loop(recipe, images, labels, workers, batch_size, clock):

@@ -32,9 +32,9 @@ def loop_epoch(seconds):
 
 def trained(recipe, seed):
     """Return (seconds of training, test accuracy in percent) of a run of one seed."""
-    from ladder import run
-    from ladder.measure import accuracy_of
-    from ladder.tensors import read_tensors
+    from ladder.data.tensors import read_tensors
+    from ladder.evaluation.measure import accuracy_of
+    from ladder.training import run
 
     images, labels = data()
     start = time.perf_counter()

@@ -93,14 +93,16 @@ def steps_of(rung):
     """Return (recipe, endless steps of a run of `rung`, each a function that trains one batch)."""
     import torch
 
-    from ladder import network, run
-    from ladder.optimizers import optimizer_of
+    from ladder.network.build import build
+    from ladder.network.inference import prepare
+    from ladder.training import run
+    from ladder.training.optimizers import optimizer_of
 
     run.set_up_torch()
     recipe = cards.resolve(rung)
     images, labels = data()
-    images, labels = network.prepare(images, recipe), labels.to(torch.int64)
-    model = network.build(recipe, seed=0)
+    images, labels = prepare(images, recipe), labels.to(torch.int64)
+    model = build(recipe, seed=0)
     optimizer = optimizer_of(recipe, model)
     generator = torch.Generator().manual_seed(0)
 
@@ -117,7 +119,7 @@ def steps_of(rung):
 
 
 def data():
-    from ladder.tensors import read_tensors
+    from ladder.data.tensors import read_tensors
 
     tensors = read_tensors(DATA)
     return tensors["images"], tensors["labels"]

@@ -1,1 +1,1 @@
-"""What a stage is made of: cards, networks, augmentation, the run, statistics, pictures."""
+"""The library behind the stages and commands: a folder a subject; imports point one way (pyproject.toml says which)."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from ladder.errors import LadderError
+from ladder.exceptions import LadderError
 
 
 def write_bytes(path, content):

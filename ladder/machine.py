@@ -8,7 +8,7 @@ these variables when torch is imported, so `configure` must come first.
 import os
 import sys
 
-from ladder.errors import LadderError
+from ladder.exceptions import LadderError
 
 PORTABLE = {
     "ATEN_CPU_CAPABILITY": "avx2",  # torch's own kernels

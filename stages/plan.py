@@ -9,72 +9,18 @@ With a rung's name as argument, for the ladder: reads no params.yaml, writes rep
 import argparse
 
 from ladder import cards, machine
+from ladder.cards import layer_table, parameters
+from ladder.cards.model_page import model_report
+from ladder.command import run_stage
 from ladder.files import dump_yaml, write_text
-from ladder.shapes import layer_table, parameters
-from stages import REPORTS, run_stage
-
-
-def model_report(rung, recipe):
-    """Return reports/model.md as text."""
-    card = cards.read_card(rung)
-    table = layer_table(recipe)
-    lines = [f"# {rung}: {card.title}", "", card.target, ""]
-    if card.differs:
-        lines += [f"What its source did differently from what it said: {card.differs}", ""]
-    lines += [
-        f"{sum(row.parameters for row in table):,} parameters; receptive field "
-        f"{table[-1].receptive_field} of {recipe.input.size} pixels.",
-        "",
-        "| # | layer | output | receptive field | parameters |",
-        "|--:|---|---|--:|--:|",
-    ]
-    for number, row in enumerate(table, start=1):
-        shape = " × ".join(map(str, row.shape))
-        lines.append(f"| {number} | {_said(row.layer)} | {shape} | {row.receptive_field} | {row.parameters or ''} |")
-    lines += ["", "## Recipe", "", "| key | value |", "|---|---|"]
-    content = cards.recipe_content(recipe)
-    lines += [f"| {key} | {_value(content[key])} |" for key in content if key not in ("rung", "network", "fingerprint")]
-    lines += ["", *changes(rung)]
-    return "\n".join(lines) + "\n"
-
-
-def changes(rung):
-    """Return lines that say what a rung's own recipe, without overrides, changed from that of its rival."""
-    rival = cards.read_card(rung).rival
-    if rival is None:
-        return ["## Changed", "", "It comes from no other rung."]
-    old, recipe = cards.resolve(rival), cards.resolve(rung)
-    before, after = cards.recipe_content(old), cards.recipe_content(recipe)
-    lines = [f"## Changed from {rival}", ""]
-    if before["network"] != after["network"]:
-        counts = [sum(row.parameters for row in layer_table(of)) for of in (old, recipe)]
-        lines.append(f"- network: {counts[0]:,} → {counts[1]:,} parameters")
-    for key in cards.Recipe.model_fields:
-        was, now = before.get(key, "none"), after.get(key, "none")
-        if key not in ("rung", "network", "fingerprint") and was != now:
-            lines.append(f"- {key}: {_value(was)} → {_value(now)}")
-    return lines
-
-
-def _said(layer):
-    """Return a layer as its card says it."""
-    arguments = layer.model_dump(exclude_defaults=True)
-    return " ".join([layer.name, *(f"{key} {value}" for key, value in arguments.items())]).replace("bias True", "bias")
-
-
-def _value(value):
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_value(part)}".strip() for key, part in value.items())
-    if isinstance(value, list):
-        return "; ".join(_value(part) for part in value) or "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+from ladder.paths import REPORTS
 
 
 def planned(recipe):
     """Return a Recipe with its fingerprint. Raises LadderError where its layers do not fit."""
     layer_table(recipe)
     machine.configure(recipe.portable)
-    from ladder.fingerprint import fingerprint  # imports torch, which reads what `configure` set
+    from ladder.training.fingerprint import fingerprint  # imports torch, which reads what `configure` set
 
     return recipe.model_copy(update={"fingerprint": fingerprint(recipe)})
 

@@ -10,11 +10,11 @@ import json
 
 import torch
 
-from ladder import mnist, pictures
+from ladder.command import run_stage
+from ladder.data import mnist, pictures
+from ladder.data.tensors import write_tensors
 from ladder.files import write_bytes, write_text
-from ladder.tensors import write_tensors
-from stages import PROCESSED, REPORTS, run_stage
-from stages.download import RAW
+from ladder.paths import PROCESSED, RAW, REPORTS
 
 SAMPLES = 60
 

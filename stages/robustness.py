@@ -7,42 +7,22 @@ a run that is not there is trained. Writes: reports/robustness.md, accuracies in
 from itertools import repeat
 from statistics import fmean, stdev
 
-from ladder import cards, machine
+from ladder import machine
+from ladder.command import run_stage
+from ladder.data.splits import read_split
+from ladder.evaluation.moved import views
 from ladder.files import write_text
-from stages import REPORTS, read_split, run_stage
-from stages.ahead import asked_for, planned
-from stages.climb import trained
+from ladder.paths import REPORTS
+from ladder.runs.plans import asked_for, planned, trained
 
 RUNGS = ("net9", "s7_final", "champion", "sprint", "tiny")
 PAGE = REPORTS / "robustness.md"
-# Test images of which most of five people chose another digit than their label: C. Northcutt, A. Athalye and
-# J. Mueller, arXiv:2103.14749; the file mturk/mnist_mturk.json of github.com/cleanlab/label-errors.
-MISLABELLED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
-MOVED = {"shifted by up to 2 pixels": {"translate": 2}, "turned by up to 10°": {"degrees": 10.0}}
-ALL, RIGHT = "all test images", "without the 15 mislabelled"
-
-
-def views(images, labels):
-    """Return {column: (images, labels)} of the test images [N, 1, 28, 28]: all, without the mislabelled, moved.
-
-    Every image moves by its own draw, the same for every rung.
-    """
-    import torch
-
-    from ladder.augment import augment
-
-    right = torch.ones(len(labels), dtype=torch.bool)
-    right[list(MISLABELLED)] = False
-    found = {ALL: (images, labels), RIGHT: (images[right], labels[right])}
-    for column, how in MOVED.items():
-        found[column] = augment(images, [cards.Affine(**how)], torch.Generator().manual_seed(0)), labels
-    return found
 
 
 def accuracies(recipe, seed):
     """Return {column: accuracy in percent} of a run in the store, in a process of its own."""
-    from ladder import store
-    from ladder.measure import accuracy_of
+    from ladder.evaluation.measure import accuracy_of
+    from ladder.runs import store
 
     train, test = read_split("train"), read_split("test")
     weights = store.finished(recipe, train["images"], train["labels"], seed)[-1].weights
@@ -77,7 +57,7 @@ def main():
     recipes = {rung: planned(rung) for rung in RUNGS}
     machine.configure(portable=True)
     # torch reads what `configure` set when it is imported
-    from ladder.pool import process_pool
+    from ladder.runs.pool import process_pool
 
     data = read_split("train")
     recipes = {rung: trained(of, range(seeds[rung]), data["images"], data["labels"]) for rung, of in recipes.items()}

@@ -9,36 +9,14 @@ Epochs are kept in .runs/ as they are finished: a killed training continues ther
 
 import json
 import time
-from pathlib import Path
 
 from ladder import cards, machine
-from ladder.files import dump_csv, write_text
-from stages import REPORTS, read_split, run_stage
-
-MODELS = Path("data/models")
-
-
-def checked(recipe, found, plan="plan"):
-    """Return the recipe with the fingerprint found here; say so where it is not the one that the stage `plan` found."""
-    if found != recipe.fingerprint:
-        print(
-            f"{recipe.rung}: this machine computes other bits than those planned (another processor, library or code), "
-            "so the results will differ in their last digits: do not push them, or plan with these bits first, by "
-            f"`dvc repro --single-item --force {plan}`",
-            flush=True,
-        )
-    return recipe.model_copy(update={"fingerprint": found})
-
-
-def history_table(rows):
-    """Return reports/history.csv, as text, for {seed: rows of its epochs}."""
-    fields = ["epoch", "learning_rate", "train_loss", "train_accuracy", "holdout_loss", "holdout_accuracy"]
-    rounded = (
-        {"seed": seed} | {key: _rounded(row[key]) for key in fields}
-        for seed, of_seed in rows.items()
-        for row in of_seed
-    )
-    return dump_csv(["seed", *fields], rounded)
+from ladder.command import run_stage
+from ladder.data.splits import read_split
+from ladder.evaluation.tables import history_table
+from ladder.files import write_text
+from ladder.paths import REPORTS, model_path
+from ladder.runs.plans import checked
 
 
 def write_history(rows):
@@ -46,22 +24,13 @@ def write_history(rows):
     write_text(REPORTS / "history.csv", history_table(rows))
 
 
-def _rounded(value):
-    return round(value, 6) if isinstance(value, float) else value
-
-
-def model_path(seed, epoch):
-    """Return where the weights of a seed after an epoch (from 1) are."""
-    return MODELS / f"seed-{seed}" / f"epoch-{epoch:03d}.safetensors"
-
-
 def main():
     seeds = range(cards.read_params().seeds)
     recipe = cards.read_recipe(REPORTS / "recipe.yaml")
     machine.configure(recipe.portable)
     # torch reads what `configure` set when it is imported
-    from ladder.pool import computed_here, train_seeds, training_pool
-    from ladder.tensors import write_tensors
+    from ladder.data.tensors import write_tensors
+    from ladder.runs.pool import computed_here, train_seeds, training_pool
 
     start = time.monotonic()
     with training_pool(machine.side_by_side(recipe, len(seeds))) as executor:

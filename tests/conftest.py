@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from commands import REPOSITORY, run_module
+from projects import REPOSITORY, run_module
 
 from ladder import machine
 
@@ -13,7 +13,7 @@ machine.configure(portable=True)  # before any test imports torch; processes tha
 @pytest.fixture(scope="session")
 def mnist_folder():
     """Return a folder with the four real MNIST files: fetched once by the real download, ignored by Git."""
-    from ladder import mnist
+    from ladder.data import mnist
 
     folder = REPOSITORY / ".mnist" / "data" / "raw"
     if not all((folder / file.name).exists() for file in mnist.FILES):
@@ -28,7 +28,7 @@ def digits(mnist_folder):
     """Return the real training images (uint8 [60000, 1, 28, 28]) and labels (uint8 [60000])."""
     import torch
 
-    from ladder import mnist
+    from ladder.data import mnist
 
     def read(file):
         content = mnist.decode((mnist_folder / file.name).read_bytes(), file)

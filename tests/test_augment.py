@@ -7,7 +7,7 @@ from torchvision import transforms
 from torchvision.transforms import functional as F
 
 from ladder import cards
-from ladder.augment import augment
+from ladder.data.augment import augment
 
 COUNT = 64
 

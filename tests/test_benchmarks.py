@@ -8,13 +8,15 @@ import time
 
 import pytest
 import torch
-from commands import REPOSITORY
+from projects import REPOSITORY
 
 from benchmarks import bits, notebook, sprint, throughput, timer
 from benchmarks.gradients import errors
-from ladder import cards, machine, network, run
-from ladder.fingerprint import synthetic_digits
-from ladder.tensors import write_tensors
+from ladder import cards, machine
+from ladder.data.synthetic import synthetic_digits
+from ladder.data.tensors import write_tensors
+from ladder.network.build import build
+from ladder.training import run
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_the_sprint_is_timed_and_tested_beside_the_loop(project, monkeypatch):
     monkeypatch.setattr(sprint, "sprints", lambda recipe: ran.append(sprint.trained(recipe, 0)) or ran * 2)
     lines = list(sprint.compare(recipe, 0.1))
     seconds, accuracy = ran[0]
-    model = network.build(recipe, 0)
+    model = build(recipe, 0)
     model.load_state_dict(run.run(recipe, *throughput.data(), 0)[-1].weights)
     model.eval()
     read = model((images / 255 - 0.1307) / 0.3081).argmax(1)
@@ -110,7 +112,7 @@ def test_the_timer_sums_operations_of_forward_and_backward_apart():
 @pytest.mark.parametrize("rung", throughput.RUNGS)
 def test_the_notebooks_network_is_the_rungs(rung):
     recipe = cards.resolve(rung)
-    ours, theirs = (model.state_dict().values() for model in (network.build(recipe, 0), notebook.network_of(recipe)))
+    ours, theirs = (model.state_dict().values() for model in (build(recipe, 0), notebook.network_of(recipe)))
     assert [tensor.shape for tensor in ours] == [tensor.shape for tensor in theirs]
 
 

@@ -10,17 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from commands import REPOSITORY, assert_one_clear_line, run_module
 from made_up import IMAGES, misreading, write_reports
+from projects import REPOSITORY, assert_one_clear_line, run_module
 from scipy import stats as scipy_stats
 
-from ladder import board_pictures, cards
-from ladder.board import facts, in_order
-from ladder.errors import LadderError
-from stages import board, compare
+from commands import compare
+from ladder import cards
+from ladder.board import page
+from ladder.board import pictures as board_pictures
+from ladder.board.rows import facts, in_order
+from ladder.exceptions import LadderError
+from stages import board
 
 MEASURED = {"train_accuracy": 99.7, "gap": 0.3, "held_epochs": 2}
-README = f"# Mine\n\nbefore\n\n{board.START}\nold\n{board.END}\n\nafter\n"
+README = f"# Mine\n\nbefore\n\n{page.START}\nold\n{page.END}\n\nafter\n"
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def climb(rung, *misread, first=-1.0, **metrics):
 
 def rows():
     """Return {rung: its facts}."""
-    return {row["rung"]: row for row in facts(*board.read_ladder())}
+    return {row["rung"]: row for row in facts(*page.read_ladder())}
 
 
 def row_of(rung, misread, first=-1.0, **keys):
@@ -98,8 +101,8 @@ def test_one_seed_a_side_has_mcnemars_step_and_no_deviation(project):
     assert found["skeleton"]["next_run_low"] is None
     assert found["dropout"]["step_verdict"] == "better"  # p = 2 / 2**10
     assert found["dropout"]["step_change"] == pytest.approx(0.1)
-    assert "**99.30** (1) |" in board.page(list(found.values()), [], 99.4, "")
-    assert board.summary(list(found.values())).endswith(
+    assert "**99.30** (1) |" in page.page(list(found.values()), [], 99.4, "")
+    assert page.summary(list(found.values())).endswith(
         "0 below ours, 1 without a verdict (one seed); see reports/ladder.md"
     )
 
@@ -109,7 +112,7 @@ def test_a_rung_whose_parent_is_not_climbed_has_no_step(project):
     row = row_of("dropout", [60, 64], extends="skeleton")
     assert row["against"] == "skeleton"
     assert row["step_verdict"] is row["step_change"] is None
-    assert "Not climbed yet: skeleton." in board.page([row], ["skeleton"], 99.4, "")
+    assert "Not climbed yet: skeleton." in page.page([row], ["skeleton"], 99.4, "")
 
 
 def test_an_own_rung_is_judged_against_the_one_that_it_names(project):
@@ -121,7 +124,7 @@ def test_an_own_rung_is_judged_against_the_one_that_it_names(project):
     row = rows()["own"]
     assert (row["against"], row["project"], row["step_verdict"]) == ("source", None, "better")
     assert row["step_change"] == pytest.approx(0.14, abs=1e-4)
-    assert "[own](rungs/cards/own.yaml) ← source" in board.page(list(rows().values()), [], 99.4, "")
+    assert "[own](rungs/cards/own.yaml) ← source" in page.page(list(rows().values()), [], 99.4, "")
 
 
 # three seeds at 99.40, 99.44, 99.48: one more run falls in 99.44 ± 4.3027 · 0.04 · sqrt(4/3) = 99.44 ± 0.1987
@@ -134,7 +137,7 @@ def test_a_reported_number_is_held_against_one_more_run(project, reported, verdi
     row = row_of("skeleton", [60, 52, 56], reported=said)
     assert (row["next_run_low"], row["next_run_high"]) == (99.24, 99.64)
     assert row["reported_verdict"] == verdict
-    assert verdict in board.page([row], [], 99.4, "").split("Accuracies in percent")[0]
+    assert verdict in page.page([row], [], 99.4, "").split("Accuracies in percent")[0]
 
 
 def test_a_best_epoch_is_held_against_our_best_epochs(project):
@@ -165,10 +168,10 @@ def test_what_was_not_reported_is_empty(project):
     row = row_of("skeleton", [60, 64], reported={"train_accuracy": 98.8})
     assert (row["reported_train"], row["reported_test"], row["reported_is"]) == (98.8, None, None)
     assert row["reported_verdict"] is row["next_run_low"] is None
-    assert "| 98.80, – |" in board.page([row], [], 99.4, "")
+    assert "| 98.80, – |" in page.page([row], [], 99.4, "")
     row = row_of("skeleton", [60, 64])
     assert row["reported_train"] is row["reported_test"] is None
-    assert "| 7,598 |  | **99.38** ± 0.03 (2) |" in board.page([row], [], 99.4, "")
+    assert "| 7,598 |  | **99.38** ± 0.03 (2) |" in page.page([row], [], 99.4, "")
 
 
 def test_the_cards_stand_by_project_and_in_the_order_in_which_they_were_made():
@@ -224,15 +227,15 @@ def test_a_bad_file_is_one_line(project, file, content, fault):
 
 
 @pytest.mark.parametrize(
-    "readme", ["# Mine\n", f"{board.START}\n", f"{board.END}\n{board.START}\n", README + README, README + board.END]
+    "readme", ["# Mine\n", f"{page.START}\n", f"{page.END}\n{page.START}\n", README + README, README + page.END]
 )
 def test_a_readme_without_the_marks_is_one_line(readme):
     with pytest.raises(LadderError, match=r"README.md: it needs the lines <!-- ladder: .* once each"):
-        board.between_marks(readme, "new")
+        page.between_marks(readme, "new")
 
 
 def test_only_what_is_between_the_marks_is_written():
-    assert board.between_marks(README, "new") == README.replace("\nold\n", "\nnew\n")
+    assert page.between_marks(README, "new") == README.replace("\nold\n", "\nnew\n")
 
 
 def test_nothing_climbed_or_no_readme_is_one_line(project):
@@ -295,9 +298,9 @@ def test_the_whole_ladder_as_a_command(whole_ladder):
 
 def test_titles_cannot_break_the_table(project):
     row = row_of("skeleton", [60, 64], title="Wide | deep\n")
-    line = next(line for line in board.page([row], [], 99.4, "").splitlines() if "skeleton" in line)
+    line = next(line for line in page.page([row], [], 99.4, "").splitlines() if "skeleton" in line)
     assert "<br>Wide \\| deep |" in line
-    assert next(csv.DictReader(board.table([row]).splitlines()))["title"] == "Wide | deep"
+    assert next(csv.DictReader(page.table([row]).splitlines()))["title"] == "Wide | deep"
 
 
 @pytest.mark.parametrize(
@@ -345,9 +348,9 @@ def test_labels_stand_apart_and_within_the_picture():
 
 def stale():
     """Return the written texts that are not what the board would write now, here: README.md, or none."""
-    known, reports = board.read_ladder()
+    known, reports = page.read_ladder()
     readme = Path("README.md").read_text(encoding="utf-8")
-    written = board.texts(facts(known, reports), known, cards.read_params().evaluate.target, readme)
+    written = page.texts(facts(known, reports), known, cards.read_params().evaluate.target, readme)
     return [
         path for path in written if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != written[path]
     ]

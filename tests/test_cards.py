@@ -7,8 +7,10 @@ import pytest
 import torch
 import yaml
 
-from ladder import cards, files, network, shapes
-from ladder.errors import LadderError
+from ladder import cards, files
+from ladder.cards import shapes
+from ladder.exceptions import LadderError
+from ladder.network.build import build
 
 FACTS = yaml.safe_load((Path(__file__).parent / "data" / "networks.yaml").read_text())
 RECIPES = yaml.safe_load((Path(__file__).parent / "data" / "recipes.yaml").read_text())
@@ -32,7 +34,7 @@ def test_network_has_the_sources_shapes_fields_and_parameters(rung):
     ]
     assert table == facts["layers"]
 
-    built = network.build(recipe, seed=0)
+    built = build(recipe, seed=0)
     seen = {}
     for name, module in built.named_children():  # <number>_<operation>; a norm takes in what follows it
         number = int(name.split("_")[0])

@@ -17,15 +17,24 @@ from pathlib import Path
 
 import pytest
 import yaml
-from commands import REPOSITORY, assert_one_clear_line, run_module
 from dask.distributed import Client
-from test_pipeline import contents, make_project, run_stages, set_params
-from test_run import small
+from projects import (
+    REPOSITORY,
+    assert_one_clear_line,
+    contents,
+    make_project,
+    run_module,
+    run_stages,
+    set_params,
+    small,
+)
 
-from ladder import cards, machine, pool, progress, shapes, store
-from ladder.errors import LadderError
+from ladder import cards, machine
+from ladder.cards import shapes
+from ladder.exceptions import LadderError
 from ladder.files import read_yaml
-from stages.ahead import asked_for
+from ladder.runs import pool, progress, store
+from ladder.runs.plans import asked_for
 
 QUICK = {"extends": "session7_rotate", "title": "Quick", "target": "Be quick.", "recipe": {"epochs": 2}}
 LONGER = QUICK | {"title": "Longer", "recipe": {"epochs": 6, "holdout": 100}}
@@ -47,7 +56,7 @@ def ladder(digits, tmp_path_factory):
 def climbed(ladder, tmp_path_factory):
     """Return a copy of the ladder, trained ahead, with what `ahead` said."""
     folder = shutil.copytree(ladder, tmp_path_factory.mktemp("climbed") / "ladder")
-    done = run_module("stages.ahead", folder, "quick", "longer", DIGIT_LADDER_WORKERS="2")
+    done = run_module("commands.train_ladder", folder, "quick", "longer", DIGIT_LADDER_WORKERS="2")
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 
@@ -77,14 +86,14 @@ def test_a_rung_has_the_bytes_that_the_main_pipeline_gives_it(ladder, climbed, d
 
 def test_what_was_trained_ahead_is_not_trained_again(climbed):
     folder, said = climbed
-    assert "ahead: 3 runs of 2 rungs" in said
+    assert "train_ladder: 3 runs of 2 rungs" in said
     assert "3 of 3 runs done" in said
     before = runs(folder)
     output = climb(folder, "longer", 1)
     assert " epoch " not in output
     assert runs(folder) == before
-    again = run_module("stages.ahead", folder, "quick", "longer")
-    assert again.stdout == "ahead: nothing to train for 2 rungs\n"
+    again = run_module("commands.train_ladder", folder, "quick", "longer")
+    assert again.stdout == "train_ladder: nothing to train for 2 rungs\n"
     assert runs(folder) == before
 
 
@@ -131,13 +140,13 @@ def test_one_run_that_fails_does_not_stop_the_others(ladder, tmp_path):
     folder = shutil.copytree(ladder, tmp_path / "failing")
     path = folder / "reports/rungs/longer/recipe.yaml"
     path.write_text(path.read_text().replace("holdout: 100\n", "holdout: 10000\n"))
-    done = run_module("stages.ahead", folder, "longer", "quick", DIGIT_LADDER_WORKERS="1")
-    assert_one_clear_line(done, "ahead: rung longer, seed 0, holdout 10000 wants", before=["2 of 3 runs done"])
+    done = run_module("commands.train_ladder", folder, "longer", "quick", DIGIT_LADDER_WORKERS="1")
+    assert_one_clear_line(done, "train_ladder: rung longer, seed 0, holdout 10000 wants", before=["2 of 3 runs done"])
     assert len(runs(folder)) == 4
 
 
 BAD = {
-    ("stages.ahead", "qiuck"): "rungs/params.yaml has no seeds for a rung 'qiuck'; did you mean 'quick'?",
+    ("commands.train_ladder", "qiuck"): "rungs/params.yaml has no seeds for a rung 'qiuck'; did you mean 'quick'?",
     ("stages.climb", "qiuck", "--seeds", "1"): "reports/rungs/qiuck/recipe.yaml: no such file",
     ("stages.climb", "quick", "--seeds", "0"): "--seeds is 0; it must be 1 or more",
     ("stages.plan", "qiuck"): "there is no rung 'qiuck' in rungs/cards/; did you mean 'quick'?",
@@ -154,7 +163,7 @@ def test_a_rung_that_is_not_planned_is_one_clear_line(ladder, tmp_path):
     folder = shutil.copytree(ladder, tmp_path / "unplanned")
     (folder / "reports/rungs/quick/recipe.yaml").unlink()
     said = "run `dvc repro rungs/dvc.yaml:plan@quick` first"
-    assert_one_clear_line(run_module("stages.ahead", folder, "quick"), said)
+    assert_one_clear_line(run_module("commands.train_ladder", folder, "quick"), said)
 
 
 def test_progress_says_what_is_done_and_running_and_when_the_rest_will_be(monkeypatch, capsys):
@@ -297,7 +306,7 @@ def cluster(tmp_path):
 def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(ladder, climbed, cluster, tmp_path):
     folder = shutil.copytree(ladder, tmp_path / "away")
     address, workers = cluster
-    command = [sys.executable, "-m", "stages.ahead", "longer", "quick"]
+    command = [sys.executable, "-m", "commands.train_ladder", "longer", "quick"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "DASK_SCHEDULER_ADDRESS": address}
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with Client(address) as client:
@@ -323,7 +332,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(ladder, climbed, clu
 
 def test_a_scheduler_that_is_not_there_is_one_clear_line(ladder, tmp_path):
     folder = shutil.copytree(ladder, tmp_path / "nowhere")
-    done = run_module("stages.ahead", folder, "quick", DASK_SCHEDULER_ADDRESS="tcp://127.0.0.1:9")
+    done = run_module("commands.train_ladder", folder, "quick", DASK_SCHEDULER_ADDRESS="tcp://127.0.0.1:9")
     assert_one_clear_line(done, "DASK_SCHEDULER_ADDRESS: no scheduler answers at tcp://127.0.0.1:9")
 
 
@@ -331,8 +340,8 @@ def test_a_cluster_that_computes_other_bits_is_one_clear_line(ladder, cluster, t
     folder = shutil.copytree(ladder, tmp_path / "bits")
     path = folder / "reports/rungs/quick/recipe.yaml"
     path.write_text(path.read_text().replace("fingerprint: ", "fingerprint: 0"))
-    done = run_module("stages.ahead", folder, "quick", DASK_SCHEDULER_ADDRESS=cluster[0])
-    assert_one_clear_line(done, "ahead: rung quick: the worker on", "computes other bits than those planned")
+    done = run_module("commands.train_ladder", folder, "quick", DASK_SCHEDULER_ADDRESS=cluster[0])
+    assert_one_clear_line(done, "train_ladder: rung quick: the worker on", "computes other bits than those planned")
     assert not list(folder.glob(".runs/*/epoch-*"))
 
 
@@ -405,7 +414,7 @@ def test_a_climb_that_dvc_would_run_is_what_ahead_trains(ladder, tmp_path):
         shutil.copy(REPOSITORY / name, folder / name)
     for command in (["git", "init", "--quiet"], ["dvc", "init", "--quiet"]):
         subprocess.run(command, cwd=folder, check=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
-    program = "from stages.ahead import stale; print(sorted(stale()))"
+    program = "from commands.train_ladder import stale; print(sorted(stale()))"
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=folder,

@@ -15,8 +15,8 @@ from made_up import IMAGES, runs, write_reports
 from safetensors.numpy import save_file
 from scipy.stats import ttest_ind
 
-from ladder.errors import LadderError
-from stages import compare
+from commands import compare
+from ladder.exceptions import LadderError
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,7 +59,7 @@ def said(capsys):
 
 def command(*given):
     """Run the comparison as people do, in a process of its own."""
-    return python("-m", "stages.compare", *given)
+    return python("-m", "commands.compare", *given)
 
 
 def python(*given):
@@ -383,7 +383,7 @@ def test_answers_within_3_seconds_from_git_alone(project):
     assert used < 3  # processor seconds: others may be busy on this machine
     assert done.stdout.startswith("**HEAD (net8) is better than HEAD~1 (net7)**")
     modules = python(
-        "-c", "import sys; from stages import compare; compare.main(['HEAD~1', 'HEAD']); print(*sys.modules)"
+        "-c", "import sys; from commands import compare; compare.main(['HEAD~1', 'HEAD']); print(*sys.modules)"
     )
     assert modules.returncode == 0
     assert not {"torch", "dvc", "pandas", "matplotlib"} & set(modules.stdout.split())

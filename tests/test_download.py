@@ -11,13 +11,14 @@ import sys
 
 import pytest
 import torch
-from commands import REPOSITORY, assert_one_clear_line, run_module
+from projects import REPOSITORY, assert_one_clear_line, run_module
 from safetensors.torch import load_file
 from torchvision.datasets import MNIST
 
-from ladder import mnist
-from ladder.errors import LadderError
-from stages import download, run_stage
+from ladder.command import run_stage
+from ladder.data import mnist
+from ladder.exceptions import LadderError
+from stages import download
 
 NAMES = [file.name for file in mnist.FILES]
 ALONE = {"PATH": "/nonexistent", "https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}

@@ -5,8 +5,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ladder import cards, layers, network
-from ladder.errors import LadderError
+from ladder import cards
+from ladder.exceptions import LadderError
+from ladder.network import layers
+from ladder.network.build import build
 
 
 def channels_last(*shape, seed=0):
@@ -142,7 +144,7 @@ def test_the_gap_table_holds_the_probability_to_better_than_2_to_the_minus_16(p)
 
 
 def test_layers_of_one_network_drop_different_places_and_every_batch_anew():
-    model = network.build(cards.resolve("net7"), 0)
+    model = build(cards.resolve("net7"), 0)
     generator = torch.Generator().manual_seed(0)
     draws = []
     for _ in range(2):

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from test_run import SMALL, small
+from projects import SMALL, small
 
-from ladder import network, optimizers
+from ladder.network.build import build
+from ladder.training import optimizers
 
 OPTIMIZERS = {
     "plain": ("sgd", torch.optim.SGD, {}),
@@ -29,7 +30,7 @@ def test_five_steps_are_torchs(name):
         {"linear": {"out": 10}},
     ]
     recipe = small(optimizer=kind, learning_rate=0.1, network=[*layers, "log_softmax"])
-    ours, theirs = (network.build(recipe, seed=0).double() for _ in range(2))
+    ours, theirs = (build(recipe, seed=0).double() for _ in range(2))
     names = [key for key, _ in theirs.named_parameters()]
     spared = {key: weight for key, weight in theirs.named_parameters() if "bias" in key or "batch_norm" in key}
     decayed = {key: weight for key, weight in theirs.named_parameters() if key not in spared}

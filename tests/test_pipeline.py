@@ -13,58 +13,24 @@ import pytest
 import scipy.stats
 import torch
 import yaml
-from commands import REPOSITORY, assert_one_clear_line, run_module
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from projects import (
+    REPOSITORY,
+    RUNG,
+    TEST_IMAGES,
+    assert_one_clear_line,
+    contents,
+    make_planned,
+    make_project,
+    run_module,
+    run_stages,
+    set_params,
+)
+from safetensors.torch import load_file
 
-from ladder import cards, machine, network
-from ladder.errors import LadderError
-
-RUNG = "session7_rotate"  # the lightest with rotation, normalisation and dropout
-TEST_IMAGES = 500
-PLANNED = {}  # {parameters: recipe.yaml}
-
-
-def make_project(folder, digits, **params):
-    """Lay out a folder as the pipeline's stages expect it, with a few real digits as its data."""
-    images, labels = digits
-    shutil.copytree(REPOSITORY / "rungs/cards", folder / "rungs/cards")
-    (folder / "data/processed").mkdir(parents=True)
-    splits = {"train": slice(0, 2000), "test": slice(-TEST_IMAGES, None)}
-    for name, part in splits.items():
-        tensors = {"images": images[part].contiguous(), "labels": labels[part].contiguous()}
-        save_file(tensors, folder / f"data/processed/{name}.safetensors")
-    return set_params(folder, **params)
-
-
-def make_planned(folder, digits, **params):
-    """Lay out a project whose recipe is planned: by the stage itself, once for each set of parameters."""
-    make_project(folder, digits, **params)
-    key = repr(sorted(params.items()))
-    if key not in PLANNED:
-        run_stages(folder, "plan")
-        PLANNED[key] = (folder / "reports/recipe.yaml").read_text()
-    (folder / "reports").mkdir(exist_ok=True)
-    (folder / "reports/recipe.yaml").write_text(PLANNED[key])
-    return folder
-
-
-def set_params(folder, **params):
-    train = {"epochs": 2} | params.pop("train", {})
-    content = {"model": RUNG, "seeds": 2, "train": train, "evaluate": {"target": 50.0}} | params
-    (folder / "params.yaml").write_text(yaml.safe_dump(content))
-    return folder
-
-
-def run_stages(folder, *names, **environment):
-    for name in names:
-        done = run_module(f"stages.{name}", folder, **environment)
-        assert done.returncode == 0, done.stderr + done.stdout
-    return done
-
-
-def contents(folder):
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+from ladder import cards, machine
+from ladder.exceptions import LadderError
+from ladder.network.build import build
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +59,7 @@ def test_metrics_are_what_the_models_do(project):
     test, train = (load_file(project / f"data/processed/{split}.safetensors") for split in ("test", "train"))
     accuracies, on_train, misread = [], [], []
     for seed in range(2):
-        model = network.build(recipe, seed=99)
+        model = build(recipe, seed=99)
         model.load_state_dict(load_file(project / f"data/models/seed-{seed}/epoch-002.safetensors"))
         model.eval()
         with torch.no_grad():
@@ -331,7 +297,7 @@ def test_a_worker_killed_by_the_system_is_one_line_that_names_rung_seeds_and_epo
 def test_prune_says_what_it_removed_and_refuses_what_is_no_number(project, tmp_path):
     shutil.copytree(project / ".runs", tmp_path / ".runs")
     done = subprocess.run(
-        [sys.executable, "-m", "stages.prune", "0"],
+        [sys.executable, "-m", "commands.prune", "0"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         capture_output=True,

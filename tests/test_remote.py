@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from commands import REPOSITORY
-from test_pipeline import contents, make_project
+from projects import REPOSITORY, contents, make_project
 
 DVC = [sys.executable, "-m", "dvc"]
 
@@ -68,18 +67,22 @@ def test_code_is_trained_again_only_where_the_bits_change(digits, tmp_path):
     make_repository(tmp_path, digits)
     call(tmp_path, *DVC, "repro")
 
-    edit(tmp_path / "ladder/run.py", "held_loss, held_accuracy", "loss_on_held, accuracy_on_held")
-    edit(tmp_path / "ladder/run.py", '"holdout_loss": held_loss', '"holdout_loss": loss_on_held')
-    edit(tmp_path / "ladder/run.py", '"holdout_accuracy": held_accuracy', '"holdout_accuracy": accuracy_on_held')
-    edit(tmp_path / "ladder/layers.py", "def _across(", "def _spread(")  # renamed ...
-    text = (tmp_path / "ladder/layers.py").read_text().replace("_across(", "_spread(")
+    edit(tmp_path / "ladder/training/run.py", "held_loss, held_accuracy", "loss_on_held, accuracy_on_held")
+    edit(tmp_path / "ladder/training/run.py", '"holdout_loss": held_loss', '"holdout_loss": loss_on_held')
+    edit(
+        tmp_path / "ladder/training/run.py", '"holdout_accuracy": held_accuracy', '"holdout_accuracy": accuracy_on_held'
+    )
+    edit(tmp_path / "ladder/network/layers.py", "def _across(", "def _spread(")  # renamed ...
+    text = (tmp_path / "ladder/network/layers.py").read_text().replace("_across(", "_spread(")
     start, end = text.index("def _spread("), text.index("def _by_channel(")
-    (tmp_path / "ladder/layers.py").write_text(text[:start] + text[end:] + "\n\n" + text[start:end])  # ... and moved
-    edit(tmp_path / "ladder/pictures.py", '"savefig.dpi": 110', '"savefig.dpi": 100')
+    (tmp_path / "ladder/network/layers.py").write_text(
+        text[:start] + text[end:] + "\n\n" + text[start:end]
+    )  # ... and moved
+    edit(tmp_path / "ladder/figure.py", '"savefig.dpi": 110', '"savefig.dpi": 100')
     said = call(tmp_path, *DVC, "repro")
     assert "Running stage 'plan'" in said
     assert "Running stage 'evaluate'" in said
     assert "Running stage 'train'" not in said
 
-    edit(tmp_path / "ladder/layers.py", "1 / (1 - self.p)", "1 / (1 - 1.01 * self.p)")
+    edit(tmp_path / "ladder/network/layers.py", "1 / (1 - self.p)", "1 / (1 - 1.01 * self.p)")
     assert "Running stage 'train'" in call(tmp_path, *DVC, "repro")

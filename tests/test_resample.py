@@ -7,7 +7,7 @@ from pillow import one_by_one
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as F
 
-from ladder import resample
+from ladder.pixels import resample
 
 
 @pytest.fixture(scope="module")

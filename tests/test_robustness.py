@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from commands import REPOSITORY, run_module
 from PIL import Image
+from projects import REPOSITORY, run_module
 
-from ladder import network, run
 from ladder.cards import resolve
-from ladder.fingerprint import synthetic_digits
-from ladder.tensors import write_tensors
-from stages.robustness import ALL, MISLABELLED, MOVED, RIGHT, RUNGS, page, views
+from ladder.data.synthetic import synthetic_digits
+from ladder.data.tensors import write_tensors
+from ladder.evaluation.moved import ALL, MISLABELLED, MOVED, RIGHT, views
+from ladder.network.build import build
+from ladder.training import run
+from stages.robustness import RUNGS, page
 
 CARD = {"title": "Quick", "target": "none", "extends": "session7_steplr", "recipe": {"epochs": 1}}
 
@@ -90,7 +92,7 @@ def test_the_command_measures_the_runs_last_weights(test_set, tmp_path):
     written = (tmp_path / "reports/robustness.md").read_text()
     assert written in done.stdout
     recipe = resolve(RUNGS[0], cards=tmp_path / "rungs/cards")
-    model = network.build(recipe, 0)
+    model = build(recipe, 0)
     model.load_state_dict(run.run(recipe, *data, 0)[-1].weights)
     images, labels = test_set
     right = model.eval()((images / 255 - recipe.input.mean) / recipe.input.std).argmax(1) == labels

@@ -6,57 +6,22 @@ import sys
 
 import pytest
 import torch
-from commands import REPOSITORY
+from projects import REPOSITORY, SMALL, as_bytes, small
 from torch import nn
 from torch.nn import functional as F
 
-from ladder import cards, network, run
-from ladder.errors import LadderError
-from ladder.fingerprint import fingerprint, synthetic_digits
-
-SMALL = {
-    "rung": "small",
-    "network": [
-        {"conv": {"out": 4, "kernel": 3}},
-        "batch_norm",
-        "relu",
-        {"dropout": {"p": 0.1}},
-        {"max_pool": {"kernel": 2}},
-        {"conv": {"out": 10, "kernel": 3}},
-        "global_avg_pool",
-        "flatten",
-        "log_softmax",
-    ],
-    "epochs": 3,
-    "batch_size": 32,
-    "loss": "nll",
-    "optimizer": {"sgd": {"momentum": 0.9}},
-    "learning_rate": 0.1,
-    "schedule": {"plateau": {"factor": 0.1, "patience": 0}},
-    "augment": [{"rotate": {"degrees": 7.0}}],
-    "holdout": 20,
-}
-
-
-def small(**changes):
-    return cards.Recipe.model_validate(SMALL | changes)
+from ladder.data.synthetic import synthetic_digits
+from ladder.exceptions import LadderError
+from ladder.network.build import build
+from ladder.network.inference import infer
+from ladder.training import run
+from ladder.training.fingerprint import fingerprint
 
 
 @pytest.fixture(scope="module")
 def data(digits):
     images, labels = digits
     return images[:300], labels[:300]
-
-
-def as_bytes(epochs):
-    return [
-        (
-            epoch.row,
-            {name: tensor.numpy().tobytes() for name, tensor in epoch.weights.items()},
-            {name: tensor.numpy().tobytes() for name, tensor in epoch.optimizer.items()},
-        )
-        for epoch in epochs
-    ]
 
 
 def test_the_same_arguments_give_the_same_bytes_whatever_ran_before(data):
@@ -68,7 +33,9 @@ def test_the_same_arguments_give_the_same_bytes_whatever_ran_before(data):
 
 @pytest.mark.parametrize("environment", [{"OMP_NUM_THREADS": "4"}, {"LC_ALL": "de_DE.UTF-8", "LANG": "tr_TR.UTF-8"}])
 def test_a_fresh_process_with_another_environment_gives_the_same_bytes(environment):
-    code = "from tests.test_run import small; from ladder.fingerprint import fingerprint; print(fingerprint(small()))"
+    code = (
+        "from projects import small; from ladder.training.fingerprint import fingerprint; print(fingerprint(small()))"
+    )
     variables = os.environ | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/tests"} | environment
     done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == fingerprint(small())
@@ -119,7 +86,7 @@ def test_training_is_that_of_a_plain_pytorch_loop(data):
         nn.Flatten(),
         nn.LogSoftmax(1),
     )
-    start = network.build(recipe, run._folded(0, "weights")).state_dict()
+    start = build(recipe, run._folded(0, "weights")).state_dict()
     plain.load_state_dict(dict(zip(plain.state_dict(), start.values(), strict=True)))
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.02, momentum=0.9)
     for number, epoch in enumerate(run.run(recipe, *data, seed=0), start=1):
@@ -148,8 +115,8 @@ def test_running_accuracy_and_loss_are_means_over_images(data):
     images, labels = data
     epoch = run.run(recipe, images, labels, seed=0)[0]
     seen = ~run.holdout_mask(labels, 20)
-    model = network.build(recipe, run._folded(0, "weights"))
-    outputs = network.outputs(model, images[seen], recipe)
+    model = build(recipe, run._folded(0, "weights"))
+    outputs = infer(model, images[seen], recipe)
     assert epoch.row["train_loss"] == pytest.approx(F.nll_loss(outputs, labels[seen].long()).item(), rel=1e-5)
     right = (outputs.argmax(1) == labels[seen]).float().mean().item()
     assert epoch.row["train_accuracy"] == pytest.approx(100 * right, abs=1e-6)

@@ -5,11 +5,11 @@ from fractions import Fraction
 
 import pytest
 import torch
-from test_run import small
+from projects import small
 from torch import nn
 
-from ladder.cosine import cosine, sine
-from ladder.schedules import learning_rate
+from ladder.portable_math import cosine, sine
+from ladder.training.schedules import learning_rate
 
 
 def torch_rates(make, losses):

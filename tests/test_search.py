@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from commands import REPOSITORY, assert_one_clear_line, run_module
+from projects import REPOSITORY, assert_one_clear_line, run_module
 
-from ladder import run
-from ladder.errors import LadderError
-from ladder.fingerprint import synthetic_digits
-from ladder.tensors import write_tensors
-from stages.search import read_search
+from commands.search import read_search
+from ladder.data.synthetic import synthetic_digits
+from ladder.data.tensors import write_tensors
+from ladder.exceptions import LadderError
+from ladder.training import run
 
 SEARCH = {
     "seeds": [100, 101],
@@ -39,7 +39,7 @@ def write(folder, **changes):
 
 def test_candidates_are_ranked_by_what_their_runs_reach_on_the_holdout(project, monkeypatch):
     write(project)
-    done = run_module("stages.search", project, "search.yaml")
+    done = run_module("commands.search", project, "search.yaml")
     assert done.returncode == 0, done.stderr
     with (project / "search.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -63,7 +63,7 @@ def test_a_candidate_that_fails_is_named_and_the_others_are_ranked(project):
     layers = ["flatten", {"linear": {"out": 50}}, {"linear": {"out": 10}}, "log_softmax"]
     wild = {"extends": "slow", "network": layers, "recipe": {"learning_rate": 10.0, "schedule": "constant"}}
     write(project, candidates=SEARCH["candidates"] | {"wild": wild}, seeds=[100])
-    done = run_module("stages.search", project, "search.yaml")
+    done = run_module("commands.search", project, "search.yaml")
     with (project / "search.csv").open() as file:
         assert [row["candidate"] for row in csv.DictReader(file)] == ["fast", "slow"]
     assert_one_clear_line(done, "search: rung wild, seed 100, epoch 2, ", "not ranked: wild", before=["fast,7596,2,"])
@@ -114,4 +114,4 @@ def test_a_faulty_search_is_one_clear_line(project, monkeypatch, fault):
 
 
 def test_a_missing_search_is_one_clear_line(project):
-    assert_one_clear_line(run_module("stages.search", project, "none.yaml"), "search: none.yaml: no such file")
+    assert_one_clear_line(run_module("commands.search", project, "none.yaml"), "search: none.yaml: no such file")

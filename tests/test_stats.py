@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from ladder.stats import (
+from ladder.evaluation.stats import (
     BETTER,
     OPEN,
     WORSE,

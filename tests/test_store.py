@@ -9,12 +9,13 @@ import sys
 import time
 
 import pytest
-from commands import REPOSITORY, namespace
-from test_run import as_bytes, small
+from projects import REPOSITORY, as_bytes, namespace, small
 
-from ladder import cards, run, store
-from ladder.errors import LadderError
-from ladder.fingerprint import synthetic_digits
+from ladder import cards
+from ladder.data.synthetic import synthetic_digits
+from ladder.exceptions import LadderError
+from ladder.runs import store
+from ladder.training import run
 
 KILLS = 20
 # one run of 4 short epochs in a process of its own; prints when the time counted by the kills begins
@@ -25,9 +26,9 @@ from ladder import machine
 machine.configure(portable=True)
 import torch
 {before}
-from test_run import small
-from ladder import store
-from ladder.fingerprint import synthetic_digits
+from projects import small
+from ladder.runs import store
+from ladder.data.synthetic import synthetic_digits
 store.train(small(epochs=4, {changes}), *synthetic_digits(2000), seed=0, root=store.Path({root!r}))
 """
 
@@ -224,7 +225,7 @@ def test_too_little_memory_names_rung_seed_and_epoch(tmp_path):
 
 def test_an_experiment_in_dvcs_copy_has_its_repositorys_store(tmp_path):
     """DVC runs `exp run --queue` and `--temp` in such folders."""
-    asked = "from ladder import store; print(store.RUNS.resolve())"
+    asked = "from ladder.runs import store; print(store.RUNS.resolve())"
     for folder in (".", ".dvc/tmp/exps/tmp1", ".dvc/tmp/exps/standalone/tmp2"):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         done = subprocess.run(

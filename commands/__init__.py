@@ -1,0 +1,1 @@
+"""What people call beside the pipeline, as `python -m commands.<name>`."""

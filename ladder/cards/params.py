@@ -1,0 +1,40 @@
+"""params.yaml: the rung to train, how many seeds, and what may be set over its recipe."""
+
+from typing import Literal
+
+from ladder.cards.schema import BatchSize, Epochs, Holdout, Percent, Positive, Seeds, Strict, validated
+from ladder.files import read_yaml
+
+
+class Overrides(Strict):
+    """What may be set over the recipes of several rungs at once: null keeps the rung's own value."""
+
+    epochs: Epochs | None = None
+    batch_size: BatchSize | None = None
+    learning_rate: Positive | None = None
+
+
+class TrainOverrides(Overrides):
+    """`train` in params.yaml."""
+
+    holdout: Holdout | None = None
+    portable: bool | None = None
+    device: Literal["cpu", "cuda"] | None = None
+
+
+class EvaluateParams(Strict):
+    target: Percent
+
+
+class Params(Strict):
+    """params.yaml."""
+
+    model: str
+    seeds: Seeds
+    train: TrainOverrides = TrainOverrides()
+    evaluate: EvaluateParams
+
+
+def read_params(path="params.yaml"):
+    """Return the checked Params of a params.yaml. Raises LadderError."""
+    return validated(Params, read_yaml(path), path)

@@ -1,0 +1,1 @@
+"""Reports as Git has them, and what differs between two of them."""

@@ -1,0 +1,1 @@
+"""Data sets and their splits, images held out, augmentation."""

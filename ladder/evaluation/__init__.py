@@ -1,0 +1,1 @@
+"""What runs are worth: measured, counted, drawn, with statistics."""

@@ -1,0 +1,1 @@
+"""What a card means in torch: networks, losses, outputs."""

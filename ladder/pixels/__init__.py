@@ -1,0 +1,1 @@
+"""Images moved and resized in integers: the same pixels on any processor."""

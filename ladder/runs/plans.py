@@ -1,0 +1,57 @@
+"""What is planned for the ladder: how many seeds a rung has, its recipe, and whether its bits are this machine's."""
+
+from ladder import cards, machine
+from ladder.exceptions import LadderError
+from ladder.files import read_yaml
+from ladder.paths import PIPELINE, RUNGS
+
+PARAMS = PIPELINE.with_name("params.yaml")
+
+
+class Ladder(cards.Strict):
+    """rungs/params.yaml."""
+
+    seeds: dict[str, cards.Seeds]
+
+
+def asked_for(names):
+    """Return {rung: number of seeds} for these rungs of the ladder. Raises LadderError for one that is none."""
+    seeds = cards.validated(Ladder, read_yaml(PARAMS), PARAMS).seeds
+    for name in names:
+        if name not in seeds:
+            raise LadderError(f"{PARAMS} has no seeds for a rung {name!r}; {cards.nearest(name, seeds)}")
+    return {name: seeds[name] for name in names}
+
+
+def planned(rung):
+    """Return a rung's Recipe as its stage `plan` wrote it. Raises LadderError where it did not."""
+    path = RUNGS / rung / "recipe.yaml"
+    if not path.exists():
+        raise LadderError(f"there is no {path}; run `dvc repro {PIPELINE}:plan@{rung}` first")
+    return cards.read_recipe(path)
+
+
+def checked(recipe, found, plan="plan"):
+    """Return the recipe with the fingerprint found here; say so where it is not the one that the stage `plan` found."""
+    if found != recipe.fingerprint:
+        print(
+            f"{recipe.rung}: this machine computes other bits than those planned (another processor, library or code), "
+            "so the results will differ in their last digits: do not push them, or plan with these bits first, by "
+            f"`dvc repro --single-item --force {plan}`",
+            flush=True,
+        )
+    return recipe.model_copy(update={"fingerprint": found})
+
+
+def trained(recipe, seeds, images, labels):
+    """Train what the store lacks of a rung's runs. Return its Recipe, with the bits found here if any were lacking."""
+    from ladder.runs import store
+    from ladder.runs.pool import computed_here, train_seeds, training_pool
+
+    folders = (store.folder_of(recipe, images, labels, seed) for seed in seeds)
+    if all(len(store.load(folder, recipe.epochs)) == recipe.epochs for folder in folders):
+        return recipe
+    with training_pool(machine.side_by_side(recipe, len(seeds))) as executor:
+        recipe = checked(recipe, computed_here([recipe], executor)[recipe.rung], f"{PIPELINE}:plan@{recipe.rung}")
+        train_seeds(recipe, images, labels, seeds, executor)
+    return recipe

@@ -1,0 +1,193 @@
+"""The store of runs, `.runs/`: finished epochs survive a kill, finished runs are never repeated.
+
+One folder a run, named by a digest of all that decides its bytes; one safetensors file an epoch, with the
+weights, the optimizer's state, the row of metrics and a checksum. A file is written whole or not at all, so
+whatever stands there under its final name is either right or was damaged later, which the checksum tells.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import safetensors
+
+from ladder.cards import recipe_content
+from ladder.data.tensors import write_tensors
+from ladder.exceptions import LadderError, is_out_of_memory
+from ladder.files import write_bytes
+from ladder.training import run
+
+
+def _runs():
+    """Return the store's folder: an experiment that DVC runs in a copy, below .dvc/tmp/, shares its repository's."""
+    copied_from = (folder.parent for folder in Path.cwd().parents if folder.name == ".dvc")
+    return next(copied_from, Path()) / ".runs"
+
+
+RUNS = _runs()
+
+
+def digest(recipe, images, labels, seed):
+    """Return the name of a run: a hash of the recipe (its fingerprint included), the data and the seed."""
+    content = recipe_content(recipe) | {"rung": None, "seed": seed}
+    sha = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    for tensor in (images, labels):
+        sha.update(tensor.numpy().data)
+    return sha.hexdigest()[:24]
+
+
+def folder_of(recipe, images, labels, seed, root=RUNS):
+    """Return the folder of a run in the store under `root`."""
+    return Path(root) / digest(recipe, images, labels, seed)
+
+
+def train(recipe, images, labels, seed, root=RUNS, on_saved=lambda path: None):
+    """Return the Epochs of a run, training only those that the store under `root` lacks.
+
+    on_saved is called with the file of each epoch that was trained.
+    Another process at the same run is waited for, then its epochs are used. Raises LadderError, naming
+    rung, seed and epoch, where a loss is not finite or the memory is not enough.
+    """
+    folder = folder_of(recipe, images, labels, seed, root)
+    with _locked(folder):
+        for leftover in folder.glob(".*.tmp"):  # of a process that was killed while writing
+            leftover.unlink()
+        done = load(folder, recipe.epochs)
+        try:
+            for epoch in run.epochs(recipe, images, labels, seed, done):
+                on_saved(_save(folder, epoch))
+                done.append(epoch)
+        except (LadderError, MemoryError, RuntimeError) as error:
+            raise LadderError(f"rung {recipe.rung}, seed {seed}, {_explained(error, len(done) + 1)}") from error
+    return done
+
+
+def load(folder, limit):
+    """Return the Epochs 1, 2, ... of a run's folder, up to the first that is missing or damaged."""
+    if folder.exists():
+        os.utime(folder)  # used now: see `prune`
+    done = []
+    while len(done) < limit and (epoch := _read(_path(folder, len(done) + 1), folder.name)) is not None:
+        done.append(epoch)
+    return done
+
+
+def finished(recipe, images, labels, seed, root=RUNS):
+    """Return the Epochs of a run that was trained. Raises LadderError where some are missing or damaged."""
+    folder = folder_of(recipe, images, labels, seed, root)
+    done = load(folder, recipe.epochs)
+    if len(done) != recipe.epochs:
+        raise LadderError(f"rung {recipe.rung}, seed {seed}: {folder} lost epochs meanwhile; start again")
+    return done
+
+
+def rows(folder):
+    """Return the rows of metrics of a run's finished epochs, without reading their weights."""
+    found = []
+    while (path := _path(folder, len(found) + 1)).exists():
+        try:
+            with safetensors.safe_open(path, "pt") as file:
+                found.append(json.loads(file.metadata()["about"])["row"])
+        except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError):
+            break
+    return found
+
+
+def count(folder):
+    """Return how many files of epochs a run's folder holds, without reading them."""
+    return sum(1 for _ in folder.glob("epoch-*.safetensors"))
+
+
+def carry_out(folder):
+    """Return {name: bytes} of a run's finished epochs, to be carried to another machine."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("epoch-*.safetensors"))}
+
+
+def carry_in(folder, files):
+    """Write what `carry_out` returned into a run's folder."""
+    with _locked(folder):
+        for name, content in files.items():
+            write_bytes(folder / name, content)
+
+
+def prune(days, root=RUNS):
+    """Remove the runs not used for `days` days, but none in training. Return how many runs and bytes that were."""
+    removed, size = 0, 0
+    for folder in sorted(Path(root).glob("*/")):
+        if time.time() - folder.stat().st_mtime < days * 86400:
+            continue
+        try:
+            with _locked(folder, fcntl.LOCK_NB):
+                size += sum(path.stat().st_size for path in folder.iterdir())
+                shutil.rmtree(folder)
+                removed += 1
+        except BlockingIOError:
+            continue
+    return removed, size
+
+
+def _save(folder, epoch):
+    """Write an Epoch into a run's folder and return its file."""
+    tensors = {f"weights/{name}": tensor for name, tensor in epoch.weights.items()}
+    tensors |= {f"optimizer/{name}": tensor for name, tensor in epoch.optimizer.items()}
+    content = {"run": folder.name, "row": epoch.row}
+    metadata = json.dumps(content | {"sha256": _checksum(tensors, content)})
+    path = _path(folder, epoch.row["epoch"])
+    write_tensors(path, tensors, metadata)
+    return path
+
+
+def _read(path, name):
+    """Return the Epoch in a file of the run `name`, or None where the file is missing, damaged or foreign."""
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            content = json.loads(file.metadata()["about"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+        sha = content.pop("sha256")
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return None
+    if content.get("run") != name or sha != _checksum(tensors, content):
+        return None
+    parts = {"weights": {}, "optimizer": {}}
+    for key, tensor in tensors.items():
+        part, _, key = key.partition("/")
+        parts[part][key] = tensor
+    return run.Epoch(content["row"], **parts)
+
+
+def _checksum(tensors, content):
+    sha = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha.update(tensor.numpy().data)
+    return sha.hexdigest()
+
+
+def _path(folder, number):
+    return folder / f"epoch-{number:03d}.safetensors"
+
+
+@contextmanager
+def _locked(folder, how=0):
+    """Hold the run's lock; the system lets go of it when the process ends, however it ends.
+
+    how: 0 to wait for it, LOCK_NB to raise BlockingIOError where another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | how)
+        yield
+
+
+def _explained(error, epoch):
+    """Return what to tell of an exception during `epoch`; re-raise what nobody foresaw."""
+    if isinstance(error, LadderError):
+        return str(error)
+    if is_out_of_memory(error):
+        return f"epoch {epoch}: not enough memory; set DIGIT_LADDER_WORKERS=1, or a smaller batch_size"
+    raise error

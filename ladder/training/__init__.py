@@ -1,0 +1,1 @@
+"""A run: one recipe trained from one random seed, and its fingerprint."""

@@ -1,0 +1,43 @@
+"""The fingerprint of a recipe on this machine: the hash of what a miniature run leaves behind.
+
+It changes when the bits of a real run would change (by code, by a library, by a processor), and with torch's
+version; it stays when code is only moved or renamed.
+"""
+
+import hashlib
+
+import torch
+
+from ladder.data.synthetic import DIGITS, synthetic_digits
+from ladder.exceptions import LadderError, is_out_of_memory
+from ladder.training.run import run
+
+
+def fingerprint(recipe):
+    """Return 64 hexadecimal digits for a Recipe on this machine. Raises LadderError where it cannot train."""
+    # a new torch is reason enough to look again, even where two batches do not show it
+    digest = hashlib.sha256(f"torch {torch.__version__.partition('+')[0]}, portable {recipe.portable}".encode())
+    try:
+        hash_miniature_run(recipe, digest)
+    except (LadderError, MemoryError, RuntimeError) as error:
+        if isinstance(error, LadderError):
+            fault = error
+        elif is_out_of_memory(error):
+            fault = "not enough memory; take a smaller network or batch_size"
+        else:
+            raise
+        raise LadderError(f"rung {recipe.rung}, on trial with two batches: {fault}") from error
+    return digest.hexdigest()
+
+
+def hash_miniature_run(recipe, digest):
+    """Update a hashlib digest with all Epochs of a Recipe on two batches of synthetic digits.
+
+    The second batch is a smaller one, as a real epoch's last. A holdout is as small as its classes allow.
+    """
+    holdout = 10 * DIGITS if recipe.holdout else 0
+    images, labels = synthetic_digits(max(recipe.batch_size + recipe.batch_size * 3 // 4, DIGITS) + holdout)
+    for epoch in run(recipe.model_copy(update={"holdout": holdout}), images, labels, seed=0):
+        digest.update(repr(sorted(epoch.row.items())).encode())
+        for name, tensor in sorted(epoch.weights.items()):
+            digest.update(name.encode() + tensor.numpy().tobytes())
