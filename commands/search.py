@@ -51,7 +51,7 @@ def read_search(path):
         for name, card in search.candidates.items():
             if (Path(folder) / f"{name}.yaml").exists():
                 raise LadderError(f"{path}: candidates: {name!r} is a rung already; give it another name")
-            said = {"title": name, "target": "none"} | card
+            said = {"title": name, "goal": "none"} | card
             recipe = cards.validated(cards.Card, said, f"{path}: candidates: {name}.yaml").recipe
             said["recipe"] = recipe | {"holdout": search.holdout}
             (Path(folder) / f"{name}.yaml").write_text(dump_yaml(said))

@@ -24,9 +24,14 @@ def facts(cards, reports):
     if stray:
         raise LadderError(f"reports/rungs/{stray}/ has no card rungs/cards/{stray}.yaml; remove it, or bring it back")
     rows = [
-        {"rung": rung, "project": project, "against": cards[rung].rival, "title": " ".join(cards[rung].title.split())}
+        {
+            "rung": rung,
+            "project": project,
+            "against": cards[rung].baseline,
+            "title": " ".join(cards[rung].title.split()),
+        }
         | _reached(rung, reports[rung])
-        | _step(reports.get(cards[rung].rival), reports[rung])
+        | _step(reports.get(cards[rung].baseline), reports[rung])
         | _reported(cards[rung].reported, reports[rung])
         for rung, project in in_order(cards).items()
         if rung in reports
