@@ -32,8 +32,8 @@ def rotate(images: torch.Tensor, angles: torch.Tensor, fill: int) -> torch.Tenso
 
     The nearest pixel, and `fill` where there is none.
     """
-    out = torch.empty_like(images)
-    library().rotate(address(out), address(images), address(angles), fill, *images.shape[:3])
+    out, frame = torch.empty_like(images), _frame(images)
+    library().rotate(address(out), address(frame), address(images), address(angles), fill, *images.shape[:3])
     return out
 
 
@@ -46,9 +46,9 @@ def affine(
     factors; shears [B]: half turns in (-1/2, 1/2), along x. What they mean is torchvision's: the image is sheared,
     then scaled, turned about its centre and last moved.
     """
-    out = torch.empty_like(images)
+    out, frame = torch.empty_like(images), _frame(images)
     parameters = (address(each) for each in (turns, shifts, scales, shears))
-    library().affine(address(out), address(images), *parameters, *images.shape[:3])
+    library().affine(address(out), address(frame), address(images), *parameters, *images.shape[:3])
     return out
 
 
@@ -87,6 +87,12 @@ def resize(images: torch.Tensor, size: int) -> torch.Tensor:
         *(address(each) for each in (out, scratch, images, first, weights)), count * channels, side, size, taps
     )
     return out
+
+
+def _frame(images):
+    """Return room for one image of kernels/resample.c with its border."""
+    side = images.shape[-1]
+    return images.new_empty(side + 3, side + 3)
 
 
 def _rotate(images, step, generator):

@@ -38,75 +38,92 @@ typedef struct {
     int32_t x0, x_column, x_row, y0, y_column, y_row;
 } Source;
 
-static int inside(int x, int y, int side) { return 0 <= x && x < side && 0 <= y && y < side; }
+// frame [side + 3][side + 3] <- image [side][side] with one pixel of `fill` above and left of it, two below and right. A
+// source outside is moved into this border, so that the loops below need no branch.
+typedef int32_t unaligned __attribute__((vector_size(64), aligned(4)));
+static void put_in_frame(uint8_t *frame, const uint8_t *image, int fill, int side) {
+    int width = side + 3;
+    for (int pixel = 0; pixel < width * width; pixel++) frame[pixel] = fill;
+    for (int row = 0; row < side; row++)
+        for (int column = 0; column < side; column++) frame[(row + 1) * width + column + 1] = image[row * side + column];
+}
 
-// One row of an output image: the pixel in which the source lies.
-static void nearest_row(uint8_t *out, const uint8_t *image, const Source *from, int fill, int row, int side) {
-    int32_t x = from->x0 + row * from->x_row, y = from->y0 + row * from->y_row;
-    int32_t dx = from->x_column, dy = from->y_column;
-    // the sources of a row lie on a straight line, so those inside the image are neighbours: from first to end - 1
-    int first = 0, end = side;
-    while (first < end && !inside((x + first * dx) >> 16, (y + first * dy) >> 16, side)) out[first++] = fill;
-    while (first < end && !inside((x + (end - 1) * dx) >> 16, (y + (end - 1) * dy) >> 16, side)) out[--end] = fill;
-    for (int column = first; column < end; column++)
-        out[column] = image[((y + column * dy) >> 16) * side + ((x + column * dx) >> 16)];
+// The places x or y, in the frame, of columns first, first + 1, ... first + 15 of one row. They have `digits` binary
+// digits after the point.
+INLINE ivec places(int32_t row_begins, int32_t by_column, int first, int digits, int side) {
+    const ivec number = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    ivec place = (row_begins + (first + number) * by_column) >> (16 - digits);
+    const ivec least = (ivec){} - (1 << digits), most = (ivec){} + (side << digits);
+    return __builtin_elementwise_min(__builtin_elementwise_max(place, least), most) + (1 << digits);
+}
+
+// An output image: the pixel in which each source lies.
+static void nearest(uint8_t *out, const uint8_t *frame, const Source *from, int side) {
+    for (int row = 0; row < side; row++, out += side)
+        for (int first = 0; first < side; first += LANES) {
+            ivec x = places(from->x0 + row * from->x_row, from->x_column, first, 0, side);
+            ivec y = places(from->y0 + row * from->y_row, from->y_column, first, 0, side);
+            int32_t at[LANES]; // by way of memory: taking lanes out of a register is slower
+            *(unaligned *)at = y * (side + 3) + x;
+            if (first + LANES <= side)
+                UNROLL for (int i = 0; i < LANES; i++) out[first + i] = frame[at[i]];
+            else
+                for (int i = 0; first + i < side; i++) out[first + i] = frame[at[i]];
+        }
 }
 
 // out <- images rotated about their centres by angles [count], degrees, counter-clockwise: the nearest pixel, and `fill`
-// where there is none.
-EXPORT void rotate(uint8_t *out, const uint8_t *images, const double *angles, int fill, int count, int channels, int side) {
+// where there is none. frame: room for one image, as in put_in_frame.
+EXPORT void rotate(uint8_t *out, uint8_t *frame, const uint8_t *images, const double *angles, int fill, int count,
+                   int channels, int side) {
     double centre = side / 2.0;
+    size_t pixels = (size_t)side * side;
     for (int image = 0; image < count; image++) {
         double cos = cosine(-angles[image] / 180), sin = sine(-angles[image] / 180);
         // of a pixel's centre: (cos, sin; -sin, cos) (column + 1/2 - centre, row + 1/2 - centre) + centre
         Source from = {.x0 = fixed(centre + (cos + sin) * (0.5 - centre)), .x_column = fixed(cos), .x_row = fixed(sin),
                        .y0 = fixed(centre + (cos - sin) * (0.5 - centre)), .y_column = -fixed(sin), .y_row = fixed(cos)};
-        for (int channel = 0; channel < channels; channel++, images += (size_t)side * side)
-            for (int row = 0; row < side; row++, out += side) nearest_row(out, images, &from, fill, row, side);
+        for (int channel = 0; channel < channels; channel++, images += pixels, out += pixels) {
+            put_in_frame(frame, images, fill, side);
+            nearest(out, frame, &from, side);
+        }
     }
 }
 
-static int pixel_or_black(const uint8_t *image, int x, int y, int side) {
-    return inside(x, y, side) ? image[y * side + x] : 0;
-}
-
-// Four neighbours weighed by the place between them, x and y in [0, 1 << FRACTION_BITS), rounded to the nearest.
-static int between(int top_left, int top_right, int bottom_left, int bottom_right, int x, int y) {
-    int top = (top_left << FRACTION_BITS) + (top_right - top_left) * x;
-    int bottom = (bottom_left << FRACTION_BITS) + (bottom_right - bottom_left) * x;
-    return ((top << FRACTION_BITS) + (bottom - top) * y + (1 << (2 * FRACTION_BITS - 1))) >> (2 * FRACTION_BITS);
-}
-
-// One row of an output image: the four pixels around the source, black where there is none.
-static void bilinear_row(uint8_t *out, const uint8_t *image, const Source *from, int row, int side) {
-    enum { SHIFT = 16 - FRACTION_BITS, FRACTION = (1 << FRACTION_BITS) - 1 };
-    int32_t x0 = from->x0 + row * from->x_row + (1 << (SHIFT - 1)), y0 = from->y0 + row * from->y_row + (1 << (SHIFT - 1));
-    int32_t dx = from->x_column, dy = from->y_column;
-    // as in nearest_row, those with four pixels around them are neighbours
-    int first = 0, end = side;
-    while (first < end && !inside((x0 + first * dx) >> 16, (y0 + first * dy) >> 16, side - 1)) first++;
-    while (first < end && !inside((x0 + (end - 1) * dx) >> 16, (y0 + (end - 1) * dy) >> 16, side - 1)) end--;
-    for (int column = 0; column < side; column++) {
-        if (column == first) column = end;
-        if (column == side) break;
-        int x = (x0 + column * dx) >> 16, y = (y0 + column * dy) >> 16;
-        out[column] = between(pixel_or_black(image, x, y, side), pixel_or_black(image, x + 1, y, side),
-                              pixel_or_black(image, x, y + 1, side), pixel_or_black(image, x + 1, y + 1, side),
-                              (x0 + column * dx) >> SHIFT & FRACTION, (y0 + column * dy) >> SHIFT & FRACTION);
-    }
-    for (int column = first; column < end; column++) {
-        int32_t x = x0 + column * dx, y = y0 + column * dy;
-        const uint8_t *four = image + (y >> 16) * side + (x >> 16);
-        out[column] = between(four[0], four[1], four[side], four[side + 1], x >> SHIFT & FRACTION, y >> SHIFT & FRACTION);
-    }
+// An output image: the four pixels around each source, weighed by its place between them, rounded to the nearest.
+static void bilinear(uint8_t *out, const uint8_t *frame, const Source *from, int side) {
+    enum { ONE = 1 << FRACTION_BITS, NEAREST = 1 << (15 - FRACTION_BITS) };
+    int width = side + 3;
+    for (int row = 0; row < side; row++, out += side)
+        for (int first = 0; first < side; first += LANES) {
+            ivec x = places(from->x0 + row * from->x_row + NEAREST, from->x_column, first, FRACTION_BITS, side);
+            ivec y = places(from->y0 + row * from->y_row + NEAREST, from->y_column, first, FRACTION_BITS, side);
+            int32_t at[LANES], fours[LANES];
+            *(unaligned *)at = (y >> FRACTION_BITS) * width + (x >> FRACTION_BITS);
+            UNROLL for (int i = 0; i < LANES; i++) { // four pixels in one number: the compiler loads two at once
+                const uint8_t *pixel = frame + at[i];
+                fours[i] = pixel[0] | pixel[1] << 8 | pixel[width] << 16 | (uint32_t)pixel[width + 1] << 24;
+            }
+            ivec four = *(unaligned *)fours;
+            x &= ONE - 1;
+            y &= ONE - 1;
+            ivec top = (four & 255) * (ONE - x) + (four >> 8 & 255) * x;
+            ivec bottom = (four >> 16 & 255) * (ONE - x) + (four >> 24 & 255) * x;
+            *(unaligned *)fours = (top * (ONE - y) + bottom * y + ONE * ONE / 2) >> (2 * FRACTION_BITS);
+            if (first + LANES <= side)
+                UNROLL for (int i = 0; i < LANES; i++) out[first + i] = fours[i];
+            else
+                for (int i = 0; first + i < side; i++) out[first + i] = fours[i];
+        }
 }
 
 // out <- images sheared along x, then scaled, turned about their centres and last moved, as torchvision means it: bilinear,
 // black where there is none. turns [count]: half turns in [-1, 1], clockwise; shifts [2][count]: pixels right and down;
-// scales [count]: factors; shears [count]: half turns in (-1/2, 1/2).
-EXPORT void affine(uint8_t *out, const uint8_t *images, const double *turns, const double *shifts, const double *scales,
-            const double *shears, int count, int channels, int side) {
+// scales [count]: factors; shears [count]: half turns in (-1/2, 1/2). frame: room for one image, as in put_in_frame.
+EXPORT void affine(uint8_t *out, uint8_t *frame, const uint8_t *images, const double *turns, const double *shifts,
+                   const double *scales, const double *shears, int count, int channels, int side) {
     double centre = (side - 1) / 2.0;
+    size_t pixels = (size_t)side * side;
     for (int image = 0; image < count; image++) {
         double cos = cosine(turns[image]), sin = sine(turns[image]), scale = scales[image];
         double tan = sine(shears[image]) / cosine(shears[image]);
@@ -116,25 +133,31 @@ EXPORT void affine(uint8_t *out, const uint8_t *images, const double *turns, con
         double right = centre + shifts[image], down = centre + shifts[count + image];
         Source from = {.x0 = fixed(centre - x_column * right - x_row * down), .x_column = fixed(x_column), .x_row = fixed(x_row),
                        .y0 = fixed(centre - y_column * right - y_row * down), .y_column = fixed(y_column), .y_row = fixed(y_row)};
-        for (int channel = 0; channel < channels; channel++, images += (size_t)side * side)
-            for (int row = 0; row < side; row++, out += side) bilinear_row(out, images, &from, row, side);
+        for (int channel = 0; channel < channels; channel++, images += pixels, out += pixels) {
+            put_in_frame(frame, images, 0, side);
+            bilinear(out, frame, &from, side);
+        }
     }
 }
 
-// out <- images moved by whole pixels, black where there is none: what `affine` does with shifts alone, in a tenth of the
-// time. shifts [2][count]: pixels right and down.
+// out <- images moved by whole pixels, black where there is none: the pixels of `affine` with shifts alone, sooner.
+// shifts [2][count]: pixels right and down.
 EXPORT void shift(uint8_t *out, const uint8_t *images, const double *shifts, int count, int channels, int side) {
+    int pixels = side * side;
     for (int image = 0; image < count; image++) {
         int right = (int)shifts[image], down = (int)shifts[count + image];
-        for (int channel = 0; channel < channels; channel++, images += (size_t)side * side)
-            for (int row = 0; row < side; row++, out += side) {
-                int from_row = row - down, black = from_row < 0 || from_row >= side;
-                int first = black || right > side ? side : right > 0 ? right : 0;
-                int end = black || right < -side ? first : right < 0 ? side + right : side;
-                for (int column = 0; column < first; column++) out[column] = 0;
-                for (int column = first; column < end; column++) out[column] = images[from_row * side + column - right];
-                for (int column = end; column < side; column++) out[column] = 0;
+        int along = down * side + right; // how far a pixel moves in the order row after row
+        int first = along < 0 ? 0 : along < pixels ? along : pixels, end = along > 0 ? pixels : along > -pixels ? pixels + along : 0;
+        for (int channel = 0; channel < channels; channel++, images += pixels, out += pixels) {
+            for (int pixel = 0; pixel < first; pixel++) out[pixel] = 0;
+            for (int pixel = first; pixel < end; pixel++) out[pixel] = images[pixel - along];
+            for (int pixel = end; pixel < pixels; pixel++) out[pixel] = 0;
+            // what left its row on one side came back on the other
+            for (int row = 0; row < side; row++) {
+                for (int column = 0; column < right && column < side; column++) out[row * side + column] = 0;
+                for (int column = right < -side ? 0 : side + right; column < side; column++) out[row * side + column] = 0;
             }
+        }
     }
 }
 
