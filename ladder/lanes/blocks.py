@@ -112,8 +112,8 @@ def kernels() -> ctypes.CDLL:
     pointer, size = ctypes.c_void_p, ctypes.c_ssize_t
     for name, arguments, result in (
         ("block_work", [pointer], size),
-        ("block_forward", [pointer] * 12 + [size, pointer], None),
-        ("block_backward", [pointer] * 14 + [size, pointer], None),
+        ("block_forward", [pointer] * 13 + [size, pointer], None),
+        ("block_backward", [pointer] * 15, None),
         ("lanes_from_images", [pointer, pointer, size, size], None),
         ("images_from_lanes", [pointer, pointer, size, size], None),
         ("softmax_forward", [pointer, pointer, size, size], None),
@@ -193,35 +193,36 @@ def run_block(
 
 
 def _forward(block, x, images, weight, bias, gamma, beta, norm, places, training):
-    """Return (output, what to keep of it, moments [2, channels]); the last two are None where not training."""
+    """Return (output, what to keep of it, moments [2, channels], bits of the dropped); all but one for training."""
     sizes, floats, _ = _sizes(block, images, training)
     out = x.new_empty(x.shape[0], *block.shape, LANES)
-    kept = moments = None
+    kept = moments = dropped = None
     if training:
         copies = block.product == NO_PRODUCT and block.before in (NO_ACTIVATION, GELU, SILU)
         kept = x if copies else out if block.is_product_alone else x.new_empty(x.shape[0], *block.mapped, LANES)
         moments = x.new_empty(2, block.mapped[0]) if block.norm else None
+        dropped = None if places is None else x.new_empty(x.shape[0], *block.mapped, dtype=torch.int16)
     kernels().block_forward(
         sizes, out.data_ptr(), _address(kept), _address(moments), x.data_ptr(), _address(weight), _address(bias),
         _address(gamma), _address(beta), _address(norm and norm.running_mean), _address(norm and norm.running_var),
-        _address(places), 0 if places is None else places.numel(), _work_of(floats),
+        _address(dropped), _address(places), 0 if places is None else places.numel(), _work_of(floats),
     )  # fmt: skip
-    return out, kept, moments
+    return out, kept, moments, dropped
 
 
 class _Block(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, weight, bias, gamma, beta, block, images, norm, places):
         x = _ready(x)
-        out, kept, moments = _forward(block, x, images, weight, bias, gamma, beta, norm, places, training=True)
-        ctx.save_for_backward(x, weight, gamma, beta, kept, moments, places)
+        out, kept, moments, dropped = _forward(block, x, images, weight, bias, gamma, beta, norm, places, training=True)
+        ctx.save_for_backward(x, weight, gamma, beta, kept, moments, dropped)
         ctx.block, ctx.images, ctx.has_bias = block, images, bias is not None
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, g):
-        x, weight, gamma, beta, kept, moments, places = ctx.saved_tensors
+        x, weight, gamma, beta, kept, moments, dropped = ctx.saved_tensors
         block, g = ctx.block, _ready(g)
         sizes, floats, _ = _sizes(block, ctx.images, True)
         dx = torch.empty_like(x) if ctx.needs_input_grad[0] or block.product == NO_PRODUCT else None
@@ -231,7 +232,7 @@ class _Block(torch.autograd.Function):
         kernels().block_backward(
             sizes, _address(dx), _address(d_weight), _address(d_bias), _address(d_gamma), _address(d_beta),
             g.data_ptr(), x.data_ptr(), kept.data_ptr(), _address(moments), _address(weight), _address(gamma),
-            _address(beta), _address(places), 0 if places is None else places.numel(), _work_of(floats),
+            _address(beta), _address(dropped), _work_of(floats),
         )  # fmt: skip
         return dx, d_weight, d_bias, d_gamma, d_beta, None, None, None, None
 

@@ -127,57 +127,61 @@ static const vec *input_of_norm(const Block *s, Work *w, const vec *kept) {
     return w->inputs;
 }
 
-// y = relu(factor (x - mean) + offset), or without the ReLU.
-static void normalise(vec *y, const vec *x, const Channel *c, int relu, ptrdiff_t n) {
-    if (relu)
-        for (ptrdiff_t i = 0; i < n; i++) {
-            vec z = fused(x[i] - c->mean, splat(c->factor), splat(c->offset));
-            y[i] = only(~(z < 0.f), z);
-        }
-    else
-        for (ptrdiff_t i = 0; i < n; i++) y[i] = fused(x[i] - c->mean, splat(c->factor), splat(c->offset));
+INLINE vec normalised(vec x, const Channel *c) {
+    return fused(x - c->mean, splat(c->factor), splat(c->offset));
 }
 
-// A channel from the first activation up to dropout.
-static void values_of(const Block *s, vec *y, const vec *x, const Channel *channel, const Drops *drops, ptrdiff_t first) {
+// y = normalised x, then ReLU, then dropout, each if it is there: one pass. Without normalisation, y = factor x.
+INLINE void pass_forward(const int norm, const int relu, const int drops, vec *y, const vec *x, const Channel *c,
+                         const Dropped *dropped, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        vec z = norm ? normalised(x[i], c) : x[i] * c->factor;
+        if (relu) z = only(~(z < 0.f), z);
+        if (drops) z = only(~dropped_lanes(dropped[i]), z);
+        y[i] = z;
+    }
+}
+
+// A channel from behind the first activation to behind dropout.
+static void values_of(const Block *s, vec *y, const vec *x, const Channel *channel, const Dropped *dropped) {
     ptrdiff_t n = pixels_of(s);
-    if (s->norm) {
-        normalise(y, x, channel, s->after == RELU, n);
-        if (s->after != RELU) activation_forward(y, y, s->after, n);
+    Channel scale = {.factor = s->scale};
+    if (s->norm && !folds_scale(s)) {
+        pass_forward(1, 0, 0, y, x, channel, dropped, n);
+        activation_forward(y, y, s->after, n);
         x = y;
     }
-    if (s->scale != 1 && !folds_scale(s))
-        for (ptrdiff_t i = 0; i < n; i++) y[i] = x[i] * s->scale;
-    else if (y != x)
-        for (ptrdiff_t i = 0; i < n; i++) y[i] = x[i];
-    if (s->dropout) drop(y, drops, first, n);
+    switch ((folds_scale(s) ? s->after == RELU ? 2 : 1 : 0) * 2 + (dropped != 0)) {
+    case 0: pass_forward(0, 0, 0, y, x, &scale, dropped, n); return;
+    case 1: pass_forward(0, 0, 1, y, x, &scale, dropped, n); return;
+    case 2: pass_forward(1, 0, 0, y, x, channel, dropped, n); return;
+    case 3: pass_forward(1, 0, 1, y, x, channel, dropped, n); return;
+    case 4: pass_forward(1, 1, 0, y, x, channel, dropped, n); return;
+    case 5: pass_forward(1, 1, 1, y, x, channel, dropped, n); return;
+    }
 }
 
 // A channel of the output, from what was kept of it.
-static void finish(const Block *s, Work *w, vec *out, const vec *kept, const Channel *channel, Drops *drops, ptrdiff_t first) {
+static void finish(const Block *s, Work *w, vec *out, const vec *kept, const Channel *channel, const Dropped *dropped) {
     const vec *x = input_of_norm(s, w, kept);
+    int changes = s->norm || dropped || s->scale != 1;
     if (s->pool.kind) {
-        if (s->norm || s->dropout || s->scale != 1) {
-            values_of(s, w->values, x, channel, drops, first);
-            x = w->values;
-        }
-        pool_forward(out, x, &s->pool);
-    } else if (s->norm || s->dropout || s->scale != 1 || out != x) {
-        values_of(s, out, x, channel, drops, first);
+        if (changes) values_of(s, w->values, x, channel, dropped);
+        pool_forward(out, changes ? w->values : x, &s->pool);
+    } else if (changes || out != x) {
+        values_of(s, out, x, channel, dropped);
     }
-    if (s->dropout) drops_from(drops, first + pixels_of(s));
 }
 
 // --- forward --------------------------------------------------------------------------------------------------------
 
 // kept: 0 in inference. moments[2][out]: the batch's means and 1 / sqrt(variance + eps), or 0 in inference, where the
-// running statistics stand for them. places[count]: what dropout drops.
+// running statistics stand for them. dropped[blocks][out][rows][columns]: what dropout drops, from places[count].
 EXPORT void block_forward(const Block *s, vec *out, vec *kept, float *moments, const vec *x, const float *weight,
                           const float *bias, const float *gamma, const float *beta, float *running_mean,
-                          float *running_variance, const int64_t *places, ptrdiff_t count, float *work) {
+                          float *running_variance, Dropped *dropped, const int64_t *places, ptrdiff_t count, float *work) {
     const Conv *c = &s->conv;
     Work w = work_of(s, work);
-    Drops drops = {};
     ptrdiff_t n = pixels_of(s), size = c->out * n, in_size = (ptrdiff_t)c->in * c->height * c->width;
     int blocks = blocks_of(s), norm_later = s->norm && moments;
     if (s->product == CONV) conv_pack(w.packed, weight, c);
@@ -186,6 +190,7 @@ EXPORT void block_forward(const Block *s, vec *out, vec *kept, float *moments, c
         linear_forward(kept ? kept : w.map, x, w.packed, bias, blocks, c->in, c->out);
     }
     lay_border(s, &w);
+    if (dropped) mark_dropped(dropped, places, count, blocks, size);
     if (s->norm && !moments)
         for (int o = 0; o < c->out; o++) {
             float factor = gamma[o] * (float)(1 / __builtin_sqrt((double)running_variance[o] + s->eps));
@@ -196,17 +201,16 @@ EXPORT void block_forward(const Block *s, vec *out, vec *kept, float *moments, c
         const vec *x_block = x + block * in_size;
         vec *map = kept ? kept + block * size : s->product == LINEAR ? w.map + block * size : w.map;
         if (s->product == CONV) conv_forward(map_of(map, conv_height(c), conv_width(c)), bordered_input(s, &w, x_block), w.packed, bias, c);
-        if (s->dropout && !norm_later) drops_of_block(&drops, places, count, block, size);
         for (int o = 0; o < c->out; o++) {
             vec *y = map + o * n;
             const vec *from = s->product ? y : x_block + o * n;
             if (slope_from_output(s->before)) activation_forward(y, from, s->before, n);
             else if (y != from) activation_forward(y, from, NO_ACTIVATION, n);
+            ptrdiff_t at = (ptrdiff_t)block * c->out + o;
             if (norm_later) {
-                ptrdiff_t at = (ptrdiff_t)block * c->out + o;
                 moments_of_block(w.sums + at, w.products + at, input_of_norm(s, &w, y), n);
             } else {
-                finish(s, &w, out + (block * c->out + o) * pooled_of(s), y, w.channel + o, &drops, o * n);
+                finish(s, &w, out + at * pooled_of(s), y, w.channel + o, dropped ? dropped + at * n : 0);
             }
         }
     }
@@ -220,64 +224,106 @@ EXPORT void block_forward(const Block *s, vec *out, vec *kept, float *moments, c
         moments[c->out + o] = m.inverse;
         w.channel[o] = (Channel){m.mean, gamma[o] * m.inverse * scale, beta[o] * scale, 0, 0};
     }
-    for (int block = 0; block < blocks; block++) {
-        if (s->dropout) drops_of_block(&drops, places, count, block, size);
-        for (int o = 0; o < c->out; o++)
-            finish(s, &w, out + (block * c->out + o) * pooled_of(s), kept + block * size + o * n, w.channel + o, &drops, o * n);
-    }
+    for (int block = 0; block < blocks; block++)
+        for (int o = 0; o < c->out; o++) {
+            ptrdiff_t at = (ptrdiff_t)block * c->out + o;
+            finish(s, &w, out + at * pooled_of(s), kept + at * n, w.channel + o, dropped ? dropped + at * n : 0);
+        }
 }
 
 // --- backward -------------------------------------------------------------------------------------------------------
 
-// A channel's gradient, from the output back to behind batch normalisation, or to behind the first activation.
+// A channel's gradient from the output back to where one pass can do the rest: dropout, ReLU behind normalisation, and
+// normalisation. Pooling and other activations are done here, and then so is dropout.
 static const vec *gradient_of_values(const Block *s, Work *w, const vec *g, const vec *x, const Channel *channel,
-                                     Drops *drops, ptrdiff_t first) {
+                                     const Dropped *dropped) {
     ptrdiff_t n = pixels_of(s);
     if (s->pool.kind) {
-        if (s->pool.kind == MAX_POOL) values_of(s, w->values, x, channel, drops, first);
+        if (s->pool.kind == MAX_POOL) values_of(s, w->values, x, channel, dropped);
         pool_backward(w->slopes, g, w->values, &s->pool);
         g = w->slopes;
     }
-    if (s->dropout) {
-        if (g != w->slopes)
-            for (ptrdiff_t i = 0; i < n; i++) w->slopes[i] = g[i];
-        drop(w->slopes, drops, first, n);
-        g = w->slopes;
-        drops_from(drops, first + n);
+    if (!s->norm || folds_scale(s)) return g;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        vec slope = g[i] * s->scale;
+        w->slopes[i] = dropped ? only(~dropped_lanes(dropped[i]), slope) : slope;
     }
-    if (s->scale != 1 && !folds_scale(s)) {
-        for (ptrdiff_t i = 0; i < n; i++) w->slopes[i] = g[i] * s->scale;
-        g = w->slopes;
-    }
-    if (s->norm && s->after == RELU) {
-        for (ptrdiff_t i = 0; i < n; i++) {
-            vec z = fused(x[i] - channel->mean, splat(channel->factor), splat(channel->offset));
-            w->slopes[i] = only(~(z <= 0.f), g[i]);
-        }
-        g = w->slopes;
-    } else if (s->norm && s->after != NO_ACTIVATION) {
-        normalise(w->values, x, channel, 0, n);
-        if (slope_from_output(s->after)) activation_forward(w->values, w->values, s->after, n);
-        activation_backward(w->slopes, g, w->values, w->values, s->after, n);
-        g = w->slopes;
-    }
-    return g;
+    pass_forward(1, 0, 0, w->values, x, channel, 0, n);
+    if (slope_from_output(s->after)) activation_forward(w->values, w->values, s->after, n);
+    activation_backward(w->slopes, w->slopes, w->values, w->values, s->after, n);
+    return w->slopes;
 }
 
-// The sums over a channel of one block that batch normalisation's gradient needs: of g, and of g (x - mean).
-static void sums_for_norm(vec *sum, vec *product, const vec *g, const vec *x, float mean, ptrdiff_t n) {
-    vec s[4] = {}, p[4] = {};
+// g behind dropout and a ReLU that follows normalisation.
+INLINE vec passed_back(const int relu, const int drops, vec g, vec x, const Channel *c, const Dropped *dropped) {
+    if (drops) g = only(~dropped_lanes(*dropped), g);
+    return relu ? only(~(normalised(x, c) <= 0.f), g) : g;
+}
+
+// The sums over a channel of one block that batch normalisation's gradient needs: of g, and of g (x - mean). Each is
+// four sums, of every fourth pixel.
+INLINE void pass_sums(const int relu, const int drops, vec *sum, vec *product, const vec *g, const vec *x,
+                      const Channel *c, const Dropped *dropped, ptrdiff_t n) {
+    vec s[4], p[4];
+    UNROLL for (int j = 0; j < 4; j++) s[j] = p[j] = splat(0);
     ptrdiff_t i = 0;
     for (; i + 3 < n; i += 4) UNROLL for (int j = 0; j < 4; j++) {
-        s[j] += g[i + j];
-        p[j] = fused(g[i + j], x[i + j] - mean, p[j]);
+        vec slope = passed_back(relu, drops, g[i + j], x[i + j], c, dropped + i + j);
+        s[j] += slope;
+        p[j] = fused(slope, x[i + j] - c->mean, p[j]);
     }
     for (; i < n; i++) {
-        s[0] += g[i];
-        p[0] = fused(g[i], x[i] - mean, p[0]);
+        vec slope = passed_back(relu, drops, g[i], x[i], c, dropped + i);
+        s[0] += slope;
+        p[0] = fused(slope, x[i] - c->mean, p[0]);
     }
     *sum = (s[0] + s[1]) + (s[2] + s[3]);
     *product = (p[0] + p[1]) + (p[2] + p[3]);
+}
+static void sums_for_norm(int relu, vec *sum, vec *product, const vec *g, const vec *x, const Channel *c,
+                          const Dropped *dropped, ptrdiff_t n) {
+    switch (relu * 2 + (dropped != 0)) {
+    case 0: pass_sums(0, 0, sum, product, g, x, c, dropped, n); return;
+    case 1: pass_sums(0, 1, sum, product, g, x, c, dropped, n); return;
+    case 2: pass_sums(1, 0, sum, product, g, x, c, dropped, n); return;
+    case 3: pass_sums(1, 1, sum, product, g, x, c, dropped, n); return;
+    }
+}
+
+// The gradient of the convolution's output, as its own passes read it, in one pass: through dropout, ReLU and
+// normalisation, and through a ReLU before that (`first`), whose output x is then. Without normalisation, the factor is
+// dropout's scale. Lanes without an image get 0.
+INLINE void pass_backward(const int norm, const int relu, const int first, const int drops, Map to, const vec *g,
+                          const vec *x, const Channel *c, const Dropped *dropped, ivec counts, int height, int width) {
+    for (int row = 0; row < height; row++, g += width, x += width, dropped += drops ? width : 0) {
+        vec *out = (vec *)(to.at + row * to.row);
+        for (int i = 0; i < width; i++) {
+            vec slope = passed_back(relu, drops, g[i], x[i], c, dropped + i);
+            if (norm) slope = fused(slope, splat(c->factor), fused(x[i] - c->mean, splat(c->slope), splat(c->shift)));
+            else slope *= c->factor;
+            out[i] = only(first ? counts & ~(x[i] <= 0.f) : counts, slope);
+        }
+    }
+}
+static void gradient_of_product(int norm, int relu, int first, Map to, const vec *g, const vec *x, const Channel *c,
+                                const Dropped *dropped, ivec counts, int height, int width) {
+#define PASS(NORM, RELU, FIRST, DROPS)                                                                                 \
+    pass_backward(NORM, RELU, FIRST, DROPS, to, g, x, c, dropped, counts, height, width);                              \
+    return
+    switch (norm * 8 + relu * 4 + first * 2 + (dropped != 0)) {
+    case 0: PASS(0, 0, 0, 0);
+    case 1: PASS(0, 0, 0, 1);
+    case 2: PASS(0, 0, 1, 0);
+    case 3: PASS(0, 0, 1, 1);
+    case 8: PASS(1, 0, 0, 0);
+    case 9: PASS(1, 0, 0, 1);
+    case 10: PASS(1, 0, 1, 0);
+    case 11: PASS(1, 0, 1, 1);
+    case 12: PASS(1, 1, 0, 0);
+    case 13: PASS(1, 1, 0, 1);
+    case 14: PASS(1, 1, 1, 0);
+    case 15: PASS(1, 1, 1, 1);
+    }
 }
 
 static vec sum_of_map(Map g, int height, int width) {
@@ -293,26 +339,26 @@ static vec sum_of_map(Map g, int height, int width) {
 // dx: 0 where it is not wanted. d_weight as weight, d_bias, d_gamma, d_beta [out]: 0 where there are none.
 EXPORT void block_backward(const Block *s, vec *dx, float *d_weight, float *d_bias, float *d_gamma, float *d_beta,
                            const vec *g, const vec *x, const vec *kept, const float *moments, const float *weight,
-                           const float *gamma, const float *beta, const int64_t *places, ptrdiff_t count, float *work) {
+                           const float *gamma, const float *beta, const Dropped *dropped, float *work) {
     const Conv *c = &s->conv;
     Work w = work_of(s, work);
-    Drops drops = {};
     int blocks = blocks_of(s), height = conv_height(c), width = conv_width(c), border = dx ? border_of(s) : 0;
+    int norm = s->norm, relu = norm && s->after == RELU, drops_here = !norm || folds_scale(s);
     ptrdiff_t n = pixels_of(s), size = c->out * n, in_size = (ptrdiff_t)c->in * c->height * c->width, pooled = pooled_of(s);
+    float scale = drops_here ? s->scale : 1;
 
-    if (s->norm) {
-        float scale = folds_scale(s) ? s->scale : 1;
-        for (int o = 0; o < c->out; o++)
-            w.channel[o] = (Channel){moments[o], gamma[o] * moments[c->out + o] * scale, beta[o] * scale, 0, 0};
-        for (int block = 0; block < blocks; block++) {
-            if (s->dropout) drops_of_block(&drops, places, count, block, size);
+    for (int o = 0; o < c->out; o++)
+        w.channel[o] = norm ? (Channel){moments[o], gamma[o] * moments[c->out + o] * scale, beta[o] * scale, 0, 0}
+                            : (Channel){.factor = scale};
+    if (norm) {
+        for (int block = 0; block < blocks; block++)
             for (int o = 0; o < c->out; o++) {
                 ptrdiff_t at = (ptrdiff_t)block * c->out + o;
+                const Dropped *drops = dropped ? dropped + at * n : 0;
                 const vec *from = input_of_norm(s, &w, kept + at * n);
-                const vec *slopes = gradient_of_values(s, &w, g + at * pooled, from, w.channel + o, &drops, o * n);
-                sums_for_norm(w.sums + at, w.products + at, slopes, from, moments[o], n);
+                const vec *slopes = gradient_of_values(s, &w, g + at * pooled, from, w.channel + o, drops);
+                sums_for_norm(relu, w.sums + at, w.products + at, slopes, from, w.channel + o, drops_here ? drops : 0, n);
             }
-        }
         for (int o = 0; o < c->out; o++) {
             double sum = sum_of_blocks(w.sums + o, c->out, s->images), product = sum_of_blocks(w.products + o, c->out, s->images);
             double all = (double)s->images * n, inverse = moments[c->out + o], factor = w.channel[o].factor;
@@ -332,31 +378,21 @@ EXPORT void block_backward(const Block *s, vec *dx, float *d_weight, float *d_bi
     }
     for (int block = 0; block < blocks; block++) {
         ivec counts = first_lanes(s->images - (ptrdiff_t)block * LANES);
-        int partial = s->images - block * LANES < LANES;
         vec *dense = s->product == NO_PRODUCT ? dx + block * in_size : s->product == LINEAR ? w.gradient + block * size : w.gradient;
         Map to = map_of(dense, height + 2 * border, width + 2 * border);
         to.at += border * to.row + border * LANES;
-        if (s->dropout) drops_of_block(&drops, places, count, block, size);
         for (int o = 0; o < c->out; o++) {
             ptrdiff_t at = (ptrdiff_t)block * c->out + o;
+            const Dropped *drops = dropped ? dropped + at * n : 0;
             const vec *y = kept + at * n, *from = input_of_norm(s, &w, y);
-            const Channel *channel = w.channel + o;
-            const vec *slopes = gradient_of_values(s, &w, g + at * pooled, from, channel, &drops, o * n);
-            if (s->norm) {
-                for (ptrdiff_t i = 0; i < n; i++)
-                    w.slopes[i] = fused(slopes[i], splat(channel->factor),
-                                        fused(from[i] - channel->mean, splat(channel->slope), splat(channel->shift)));
-                slopes = w.slopes;
-            }
-            if (s->before != NO_ACTIVATION) {
-                activation_backward(w.slopes, slopes, y, y, s->before, n);
-                slopes = w.slopes;
-            }
+            const vec *slopes = gradient_of_values(s, &w, g + at * pooled, from, w.channel + o, drops);
             Map target = {to.at + o * to.channel, to.row, to.channel};
-            for (int row = 0; row < height; row++)
-                for (int column = 0; column < width; column++) {
-                    vec slope = *slopes++;
-                    *(vec *)(target.at + row * target.row + column * LANES) = partial ? only(counts, slope) : slope;
+            gradient_of_product(norm, relu, s->before == RELU, target, slopes, from, w.channel + o,
+                                drops_here ? drops : 0, counts, height, width);
+            if (s->before != NO_ACTIVATION && s->before != RELU)
+                for (int row = 0; row < height; row++) {
+                    vec *slope = (vec *)(target.at + row * target.row);
+                    activation_backward(slope, slope, y + row * width, y + row * width, s->before, width);
                 }
             if (d_bias) w.sums[at] = sum_of_map(target, height, width);
         }

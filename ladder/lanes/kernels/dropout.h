@@ -2,12 +2,15 @@
 #pragma once
 #include "lanes.h"
 
-// Where each image of a block stands in the list: next[lane] is the first place not yet dropped.
-typedef struct {
-    const int64_t *next[LANES], *end[LANES];
-    int64_t base[LANES]; // the number of the image's first element
-} Drops;
+// Which of 16 images drop an element: bit i stands for lane i.
+typedef uint16_t Dropped;
 
-void drops_of_block(Drops *drops, const int64_t *places, ptrdiff_t count, int block, ptrdiff_t elements);
-void drop(vec *x, const Drops *drops, ptrdiff_t first, ptrdiff_t n);
-void drops_from(Drops *drops, ptrdiff_t first);
+// -1 in the lanes of images that drop the element, 0 in the others.
+INLINE ivec dropped_lanes(Dropped bits) {
+    const ivec lane = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
+    ivec all;
+    UNROLL for (int i = 0; i < LANES; i++) all[i] = bits;
+    return (all & lane) != 0;
+}
+
+void mark_dropped(Dropped *dropped, const int64_t *places, ptrdiff_t count, int blocks, ptrdiff_t elements);

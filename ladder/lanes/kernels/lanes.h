@@ -61,11 +61,15 @@ OVERLOAD float fused(float a, float b, float c) {
 
 // --- one value in every lane, and choices ---------------------------------------------------------------------------
 
-INLINE vec splat(float x) {
-    return (vec){} + x;
+INLINE vec splat(float x) { // not (vec){} + x, an addition that must be done, as 0 + -0 is 0
+    vec y;
+    UNROLL for (int i = 0; i < LANES; i++) y[i] = x;
+    return y;
 }
 INLINE part splat_part(float x) {
-    return (part){} + x;
+    part y;
+    UNROLL for (int i = 0; i < PART; i++) y[i] = x;
+    return y;
 }
 // a where the mask is set, and b elsewhere.
 INLINE vec choose(ivec mask, vec a, vec b) {

@@ -6,7 +6,7 @@
     switch (width) {                                                                                                   \
     case 1: DO(O, 1); return;                                                                                          \
     case 2: DO(O, 2); return;                                                                                          \
-    case 3: DO(O, 3); return;                                                                                          \
+    case 3: if (tile_width(O) >= 3) DO(O, 3); return;                                                                  \
     case 4: if (tile_width(O) >= 4) DO(O, 4); return;                                                                  \
     case 5: if (tile_width(O) >= 5) DO(O, 5); return;                                                                  \
     case 6: if (tile_width(O) >= 6) DO(O, 6); return;                                                                  \
@@ -20,7 +20,8 @@
     case 2: EVERY_WIDTH(DO, 2) break;                                                                                  \
     case 3: EVERY_WIDTH(DO, 3) break;                                                                                  \
     case 4: EVERY_WIDTH(DO, 4) break;                                                                                  \
-    case 5: if (TILE_CHANNELS >= 5) EVERY_WIDTH(DO, 5) break;                                                          \
+    case 5: EVERY_WIDTH(DO, 5) break;                                                                                  \
+    case 6: if (TILE_CHANNELS >= 6) EVERY_WIDTH(DO, 6) break;                                                          \
     }
 
 void forward_any(int O, int width, float *out, ptrdiff_t out_channel, ptrdiff_t out_column, const float *x, Steps step,

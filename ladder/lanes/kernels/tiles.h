@@ -8,12 +8,12 @@
 
 // A tile of 5 channels by 5 outputs takes 25 registers for sums, 5 for inputs and 1 for a weight; 4 by 3 takes 12, 3
 // and 1 where there are 16 registers.
-enum { TILE_CHANNELS = REGISTERS == 32 ? 5 : 4, TILE_WIDEST = 9 };
+enum { TILE_CHANNELS = REGISTERS == 32 ? 5 : 6, TILE_WIDEST = 9 };
 
 // The largest second side of a tile with `channels` channels.
 INLINE int tile_width(int channels) {
     if (REGISTERS == 32) return channels == 5 ? 5 : channels == 4 ? 6 : channels == 3 ? 8 : 9;
-    return channels == 4 ? 3 : channels == 3 ? 4 : channels == 2 ? 5 : 9;
+    return channels == 6 ? 2 : channels == 5 ? 2 : channels == 4 ? 2 : channels == 3 ? 3 : channels == 2 ? 5 : 9;
 }
 
 // n things in as few tiles of at most `most` as can be, their sizes differing by 1 at most: how many, and the i-th size.
