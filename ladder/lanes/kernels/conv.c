@@ -83,7 +83,7 @@ void conv_backward_weight(vec *dw, Map x, Map g, const Conv *c) {
     int out = c->out / c->groups, in = c->in / c->groups, height = conv_height(c), width = conv_width(c);
     int weights = in * c->kernel * c->kernel;
     int chunk = CHUNK_OUTPUTS / width > 1 ? CHUNK_OUTPUTS / width : 1;
-    int tiles = tile_count(out, TILE_CHANNELS), spans = tile_count(weights, tile_width(tile_size(out, tiles, 0)));
+    int tiles = tile_count(out, WEIGHT_CHANNELS), spans = tile_count(weights, weight_width(tile_size(out, tiles, 0)));
     Pitch x_pitch = {c->stride * x.row, c->stride * LANES}, g_pitch = {g.row, LANES};
     for (int row = 0; row < height; row += chunk) {
         int rows = height - row < chunk ? height - row : chunk;
@@ -113,15 +113,18 @@ void conv_backward_weight(vec *dw, Map x, Map g, const Conv *c) {
 
 // Copy pixel (r, q) to (top + step r, top + step q), where that lies in to_height x to_width; the rest stays.
 void copy_map(Map to, Map from, int channels, int height, int width, int step, int top, int to_height, int to_width) {
+    int first = top < 0 ? (-top + step - 1) / step : 0; // the columns that have a place
+    int end = to_width > top ? (to_width - top + step - 1) / step : 0;
+    if (end > width) end = width;
     for (int channel = 0; channel < channels; channel++)
         for (int row = 0; row < height; row++) {
             int at = top + step * row;
             if (at < 0 || at >= to_height) continue;
-            const float *in = from.at + channel * from.channel + row * from.row;
-            float *out = to.at + channel * to.channel + at * to.row;
-            for (int column = 0; column < width; column++) {
-                int place = top + step * column;
-                if (place >= 0 && place < to_width) *(vec *)(out + place * LANES) = *(const vec *)(in + column * LANES);
-            }
+            const vec *in = (const vec *)(from.at + channel * from.channel + row * from.row);
+            vec *out = (vec *)(to.at + channel * to.channel + at * to.row) + top;
+            if (step == 1)
+                for (int column = first; column < end; column++) out[column] = in[column];
+            else
+                for (int column = first; column < end; column++) out[column * step] = in[column];
         }
 }

@@ -1,27 +1,27 @@
 // Tiles of every size, and the order of weights that they read.
 #include "tiles.h"
 
-// One compiled loop for every size; the neighbouring output of the usual convolution is the next pixel.
-#define EVERY_WIDTH(DO, O)                                                                                             \
+// One compiled loop for every size that `most(O)` allows.
+#define EVERY_WIDTH(DO, O, most)                                                                                       \
     switch (width) {                                                                                                   \
     case 1: DO(O, 1); return;                                                                                          \
     case 2: DO(O, 2); return;                                                                                          \
-    case 3: if (tile_width(O) >= 3) DO(O, 3); return;                                                                  \
-    case 4: if (tile_width(O) >= 4) DO(O, 4); return;                                                                  \
-    case 5: if (tile_width(O) >= 5) DO(O, 5); return;                                                                  \
-    case 6: if (tile_width(O) >= 6) DO(O, 6); return;                                                                  \
-    case 7: if (tile_width(O) >= 7) DO(O, 7); return;                                                                  \
-    case 8: if (tile_width(O) >= 8) DO(O, 8); return;                                                                  \
-    case 9: if (tile_width(O) >= 9) DO(O, 9); return;                                                                  \
+    case 3: if (most(O) >= 3) DO(O, 3); return;                                                                        \
+    case 4: if (most(O) >= 4) DO(O, 4); return;                                                                        \
+    case 5: if (most(O) >= 5) DO(O, 5); return;                                                                        \
+    case 6: if (most(O) >= 6) DO(O, 6); return;                                                                        \
+    case 7: if (most(O) >= 7) DO(O, 7); return;                                                                        \
+    case 8: if (most(O) >= 8) DO(O, 8); return;                                                                        \
+    case 9: if (most(O) >= 9) DO(O, 9); return;                                                                        \
     }
-#define EVERY_TILE(DO)                                                                                                 \
+#define EVERY_TILE(DO, channels, most)                                                                                 \
     switch (O) {                                                                                                       \
-    case 1: EVERY_WIDTH(DO, 1) break;                                                                                  \
-    case 2: EVERY_WIDTH(DO, 2) break;                                                                                  \
-    case 3: EVERY_WIDTH(DO, 3) break;                                                                                  \
-    case 4: EVERY_WIDTH(DO, 4) break;                                                                                  \
-    case 5: EVERY_WIDTH(DO, 5) break;                                                                                  \
-    case 6: if (TILE_CHANNELS >= 6) EVERY_WIDTH(DO, 6) break;                                                          \
+    case 1: EVERY_WIDTH(DO, 1, most) break;                                                                            \
+    case 2: EVERY_WIDTH(DO, 2, most) break;                                                                            \
+    case 3: EVERY_WIDTH(DO, 3, most) break;                                                                            \
+    case 4: EVERY_WIDTH(DO, 4, most) break;                                                                            \
+    case 5: if (channels >= 5) EVERY_WIDTH(DO, 5, most) break;                                                         \
+    case 6: if (channels >= 6) EVERY_WIDTH(DO, 6, most) break;                                                         \
     }
 
 void forward_any(int O, int width, float *out, ptrdiff_t out_channel, ptrdiff_t out_column, const float *x, Steps step,
@@ -30,9 +30,9 @@ void forward_any(int O, int width, float *out, ptrdiff_t out_channel, ptrdiff_t 
 #define ANY_PIXEL(O, P) forward_tile(O, P, out, out_channel, out_column, x, step, w, bias, channels, kernel)
     if (out_column == LANES && step.output == LANES) {
         step.output = LANES;
-        EVERY_TILE(NEXT_PIXEL)
+        EVERY_TILE(NEXT_PIXEL, TILE_CHANNELS, tile_width)
     } else {
-        EVERY_TILE(ANY_PIXEL)
+        EVERY_TILE(ANY_PIXEL, TILE_CHANNELS, tile_width)
     }
 }
 
@@ -43,9 +43,9 @@ void weight_any(int O, int width, float *dw, ptrdiff_t dw_channel, const float *
                 columns)
 #define ANY_COLUMN(O, T) weight_tile(O, T, dw, dw_channel, x, x_pitch, g, g_channel, g_pitch, rows, columns)
     if (x_pitch.column == LANES && g_pitch.column == LANES) {
-        EVERY_TILE(NEXT_COLUMN)
+        EVERY_TILE(NEXT_COLUMN, WEIGHT_CHANNELS, weight_width)
     } else {
-        EVERY_TILE(ANY_COLUMN)
+        EVERY_TILE(ANY_COLUMN, WEIGHT_CHANNELS, weight_width)
     }
 }
 
