@@ -33,7 +33,14 @@ def rotate(images: torch.Tensor, angles: torch.Tensor, fill: int) -> torch.Tenso
     The nearest pixel, and `fill` where there is none.
     """
     out, frame = torch.empty_like(images), _frame(images)
-    library().rotate(address(out), address(frame), address(images), address(angles), fill, *images.shape[:3])
+    library().rotate(
+        _bytes(out),
+        _bytes(frame),
+        _bytes(images),
+        address(angles, torch.float64, (len(images),)),
+        fill,
+        *_sizes(images),
+    )
     return out
 
 
@@ -46,16 +53,27 @@ def affine(
     factors; shears [B]: half turns in (-1/2, 1/2), along x. What they mean is torchvision's: the image is sheared,
     then scaled, turned about its centre and last moved.
     """
-    out, frame = torch.empty_like(images), _frame(images)
-    parameters = (address(each) for each in (turns, shifts, scales, shears))
-    library().affine(address(out), address(frame), address(images), *parameters, *images.shape[:3])
+    out, frame, count = torch.empty_like(images), _frame(images), len(images)
+    library().affine(
+        _bytes(out),
+        _bytes(frame),
+        _bytes(images),
+        address(turns, torch.float64, (count,)),
+        address(shifts, torch.float64, (2, count)),
+        address(scales, torch.float64, (count,)),
+        address(shears, torch.float64, (count,)),
+        *_sizes(images),
+    )
     return out
 
 
 def shift(images: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:
-    """Return uint8 images [B, C, S, S] moved by whole pixels, float64 [2, B], right and down: black where there is none."""
+    """Return uint8 images [B, C, S, S] moved by whole pixels, black where there was none.
+
+    shifts: float64 [2, B], pixels right and down.
+    """
     out = torch.empty_like(images)
-    library().shift(address(out), address(images), address(shifts), *images.shape[:3])
+    library().shift(_bytes(out), _bytes(images), address(shifts, torch.float64, (2, len(images))), *_sizes(images))
     return out
 
 
@@ -66,10 +84,15 @@ def center_crop(images: torch.Tensor, chosen: torch.Tensor, size: int) -> torch.
     first, weights, taps = _weights(size, side)
     scratch = images.new_empty(side, side)
     library().center_crop(
-        *(address(each) for each in (out, scratch, images, chosen, first, weights)),
+        _bytes(out),
+        _bytes(scratch),
+        _bytes(images),
+        address(chosen, torch.bool, (len(images),)),
+        address(first, torch.int32),
+        address(weights, torch.int32),
         start,
         size,
-        *images.shape[:3],
+        *_sizes(images),
         taps,
     )
     return out
@@ -77,16 +100,35 @@ def center_crop(images: torch.Tensor, chosen: torch.Tensor, size: int) -> torch.
 
 def resize(images: torch.Tensor, size: int) -> torch.Tensor:
     """Return uint8 images [N, C, S, S] resized to [N, C, size, size], bilinear, with Pillow's pixels."""
-    count, channels, side, _ = images.shape
+    count, channels, side = _sizes(images)
     if side == size:
         return images
-    out = images.new_empty(count, channels, size, size)
+    out, scratch = images.new_empty(count, channels, size, size), images.new_empty(side, size)
     first, weights, taps = _weights(side, size)
-    scratch = images.new_empty(side, size)
     library().resize(
-        *(address(each) for each in (out, scratch, images, first, weights)), count * channels, side, size, taps
+        _bytes(out),
+        _bytes(scratch),
+        _bytes(images),
+        address(first, torch.int32),
+        address(weights, torch.int32),
+        count * channels,
+        side,
+        size,
+        taps,
     )
     return out
+
+
+def _bytes(images):
+    return address(images, torch.uint8)
+
+
+def _sizes(images):
+    """Return (count, channels, side) of images. Raises TypeError where they aren't square."""
+    *sizes, height, width = images.shape
+    if len(sizes) != 2 or height != width:
+        raise TypeError(f"images are [number, channels, side, side], not {list(images.shape)}")
+    return *sizes, width
 
 
 def _frame(images):
@@ -104,8 +146,9 @@ def _center_crop(images, step, generator):
 
 
 def _affine(images, step, generator):
-    angle, x_and_y, scale, shear = uniform(5 * len(images), generator).view(5, -1).split([1, 2, 1, 1])
-    shifts = (x_and_y * (2 * step.translate + 1)).floor() - step.translate
+    uniforms = uniform(5 * len(images), generator).view(5, -1)
+    angle, _, _, scale, shear = uniforms
+    shifts = (uniforms[1:3] * (2 * step.translate + 1)).floor() - step.translate
     if not (step.degrees or step.scale or step.shear):
         return shift(images, shifts)  # the same pixels, sooner
     return affine(

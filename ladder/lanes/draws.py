@@ -58,7 +58,9 @@ def dropped(p: float, elements: int, generator: np.random.BitGenerator) -> torch
     room = min(int(expected + 12 * expected**0.5 + 12), elements)  # twelve standard deviations more: never too little
     places = torch.empty(room, dtype=torch.int64)
     bits = generator.ctypes
-    count = _kernel()(address(places), _columns(p).ctypes.data, bits.next_uint64, bits.state, elements, room)
+    count = _kernel()(
+        address(places, torch.int64), _columns(p).ctypes.data, bits.next_uint64, bits.state, elements, room
+    )
     return places[:count]
 
 

@@ -24,10 +24,16 @@ def normalise(images: torch.Tensor, picked: torch.Tensor | None, values: torch.T
 
     images: uint8 [N, C, S, S]. values: float32 [C, 256] from `pixel_values`. Lanes without an image are 0.
     """
-    count, (_, channels, side, _) = len(images if picked is None else picked), images.shape
-    if values.shape != (channels, 256):
-        raise ValueError(f"images of {channels} channels need values of shape ({channels}, 256), not {values.shape}")
-    picked = torch.arange(count) if picked is None else picked
+    picked = torch.arange(len(images)) if picked is None else picked
+    count, channels, side = len(picked), *images.shape[1:3]
     out = torch.empty(-(-count // LANES), channels, side, side, LANES)
-    library().normalise(address(out), address(images), address(picked), address(values), count, channels, side)
+    library().normalise(
+        address(out),
+        address(images, torch.uint8, (len(images), channels, side, side)),
+        address(picked, torch.int64),
+        address(values, torch.float32, (channels, 256)),
+        count,
+        channels,
+        side,
+    )
     return out

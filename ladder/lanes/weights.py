@@ -12,8 +12,8 @@ from ladder.lanes.draws import generator, uniform
 def start(network: nn.Module, seed: int) -> None:
     """Set all weights of a network of convolutions, linear layers and normalisations, in place, as drawn from `seed`.
 
-    Each weight has a stream of its own, by its name: a layer added or taken away leaves those of others as they are.
-    A normalisation starts as a scale of 1 and a shift of 0. Raises TypeError for a module with other parameters.
+    Every weight and bias has a stream of its own, by its name in the state_dict. A normalisation starts as a scale of 1
+    and a shift of 0. Raises TypeError for a module with other parameters.
     """
     with torch.no_grad():
         for name, module in network.named_modules():
