@@ -98,5 +98,5 @@ def test_labels_and_losses_that_do_not_fit_are_an_error():
         loss_of(torch.zeros(3, 10), torch.tensor([0, 1]), "nll")
     with pytest.raises(TypeError, match=r"contiguous torch.int64 on the CPU, not torch.uint8"):
         loss_of(torch.zeros(2, 10), torch.tensor([0, 1], dtype=torch.uint8), "nll")
-    with pytest.raises(ValueError, match="no loss l1 with label smoothing 0.1"):
+    with pytest.raises(ValueError, match=r"no loss l1 with label smoothing 0\.1"):
         loss_of(torch.zeros(2, 10), torch.tensor([0, 1]), "l1", smoothing=0.1)
