@@ -11,7 +11,7 @@ import time
 import torch
 
 from ladder import cards
-from ladder.lanes import augment, draws, losses, network, optimizers, pixels, weights
+from ladder.lanes import augment, draws, dropout, losses, network, optimizers, pixels, weights
 
 BATCH = 128
 ELEMENTS = 21_875  # that net9 has behind its dropouts, so 2.8 million a batch
@@ -38,7 +38,7 @@ def actions():
     yield "a generator of its own", lambda: draws.generator(1, 2, 3)
     yield "order of 60,000 images, once an epoch", lambda: draws.permutation(60_000, generator)
     for p in (0.01, 0.05, 0.1):
-        yield f"dropout's draw, p = {p}", lambda p=p: draws.dropped(p, BATCH * ELEMENTS, generator)
+        yield f"dropout's draw, p = {p}", lambda p=p: dropout.dropped(p, BATCH * ELEMENTS, generator)
     for name, steps in AUGMENTATIONS.items():
         yield name, lambda steps=steps: augment.augment(batch, steps, generator)
     yield "pixels picked, normalised, in lanes", lambda: pixels.normalise(images, picked, values)

@@ -10,7 +10,7 @@ import mmap
 import pytest
 import torch
 
-from ladder.lanes import augment, draws, losses, optimizers, pixels
+from ladder.lanes import augment, draws, dropout, losses, optimizers, pixels
 
 PAGE = mmap.PAGESIZE
 
@@ -67,7 +67,7 @@ def test_images(edge, images, channels, size):
 @pytest.mark.parametrize("p", [1 / 1024, 0.5, 0.999])
 def test_dropout(edge, elements, p):
     for seed in range(20):
-        draws.dropped(p, elements, draws.generator("edge", seed))
+        dropout.dropped(p, elements, draws.generator("edge", seed))
 
 
 @pytest.mark.parametrize("images", [1, 15, 16, 17])

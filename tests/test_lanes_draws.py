@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ladder.lanes import draws
+from ladder.lanes import draws, dropout
 
 CHANCES = (1 / 1024, 0.01, 0.05, 0.1, 0.5, 0.97, 1 - 2**-53)
 LEAST_P_VALUE = 1e-4  # the seeds are fixed, so a test that passes once passes always
@@ -26,7 +26,7 @@ def test_streams_are_the_known_ones():
     assert words == WORDS
     assert draws.uniform(3, draws.generator(7, 1)).tolist() == UNIFORM
     assert draws.permutation(10, draws.generator(7, 1)).tolist() == PERMUTATION
-    assert draws.dropped(0.1, 60, draws.generator(7, 1)).tolist() == DROPPED
+    assert dropout.dropped(0.1, 60, draws.generator(7, 1)).tolist() == DROPPED
 
 
 def test_a_generator_depends_on_every_part_and_on_nothing_else():
@@ -62,31 +62,31 @@ def test_every_permutation_is_as_likely_as_any_other():
 @pytest.mark.parametrize("p", CHANCES)
 def test_the_table_has_the_geometric_distribution(p):
     """Adding up the table's shares gives back the probability of each distance, to 2**-32."""
-    amounts = [0] * draws.COLUMNS
-    for column, entry in enumerate(draws._columns(p).tolist()):
-        own, other = entry >> draws.COLUMN_BITS, entry % draws.COLUMNS
+    amounts = [0] * dropout.COLUMNS
+    for column, entry in enumerate(dropout._columns(p).tolist()):
+        own, other = entry >> dropout.COLUMN_BITS, entry % dropout.COLUMNS
         amounts[column] += own
-        amounts[other] += draws.FULL - own
+        amounts[other] += dropout.FULL - own
     keep = 1 - Fraction(p)
-    assert sum(amounts) == draws.ONE
-    for distance in range(draws.FAR):
-        assert abs(Fraction(amounts[distance], draws.ONE) - keep**distance * Fraction(p)) <= Fraction(1, draws.ONE)
-    assert abs(Fraction(amounts[draws.FAR], draws.ONE) - keep**draws.FAR) <= Fraction(1, draws.ONE)
+    assert sum(amounts) == dropout.ONE
+    for distance in range(dropout.FAR):
+        assert abs(Fraction(amounts[distance], dropout.ONE) - keep**distance * Fraction(p)) <= Fraction(1, dropout.ONE)
+    assert abs(Fraction(amounts[dropout.FAR], dropout.ONE) - keep**dropout.FAR) <= Fraction(1, dropout.ONE)
 
 
 def walked(p, elements, generator):
     """Return what `dropped` should, element by element from the same bits, in Python."""
-    columns, place, places = draws._columns(p).tolist(), 0, []
+    columns, place, places = dropout._columns(p).tolist(), 0, []
     while True:
         word = generator.random_raw()
         for number in (word % 2**32, word // 2**32):
-            column, within = divmod(number, draws.FULL)
-            own, other = divmod(columns[column], draws.COLUMNS)
+            column, within = divmod(number, dropout.FULL)
+            own, other = divmod(columns[column], dropout.COLUMNS)
             outcome = column if within < own else other
             place += outcome
             if place >= elements:
                 return places
-            if outcome < draws.FAR:
+            if outcome < dropout.FAR:
                 places.append(place)
                 place += 1
 
@@ -94,19 +94,19 @@ def walked(p, elements, generator):
 @settings(deadline=None, max_examples=100)
 @given(p=st.sampled_from(CHANCES) | st.floats(1 / 1024, 0.999), elements=st.integers(0, 5000), seed=st.integers(0))
 def test_what_is_dropped_is_what_a_walk_in_python_finds(p, elements, seed):
-    assert draws.dropped(p, elements, draws.generator(seed)).tolist() == walked(p, elements, draws.generator(seed))
+    assert dropout.dropped(p, elements, draws.generator(seed)).tolist() == walked(p, elements, draws.generator(seed))
 
 
 def test_draws_from_one_generator_follow_one_another():
     together, alone = draws.generator(5), draws.generator(5)
     for elements in (100, 1, 1000):
-        assert draws.dropped(0.05, elements, together).tolist() == walked(0.05, elements, alone)
+        assert dropout.dropped(0.05, elements, together).tolist() == walked(0.05, elements, alone)
 
 
 @pytest.mark.parametrize("p", [1 / 1024, 0.05, 0.5, 0.97])
 def test_each_element_is_dropped_with_probability_p_whatever_the_one_before(p):
     elements = 400_000
-    places = draws.dropped(p, elements, draws.generator("share", p))
+    places = dropout.dropped(p, elements, draws.generator("share", p))
     dropped = np.zeros(elements, bool)
     dropped[places] = True
     assert places.dtype == torch.int64
@@ -120,4 +120,4 @@ def test_each_element_is_dropped_with_probability_p_whatever_the_one_before(p):
 @pytest.mark.parametrize("p", [0.0, 1.0, 1e-4, -0.1, 1.5])
 def test_a_probability_that_the_table_cannot_hold_is_an_error(p):
     with pytest.raises(ValueError, match="dropout draws with a probability from 1/1024 to below 1"):
-        draws.dropped(p, 10, draws.generator(0))
+        dropout.dropped(p, 10, draws.generator(0))

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ladder import cards
-from ladder.lanes import augment, build, draws, losses, optimizers, pixels
+from ladder.lanes import augment, build, draws, dropout, losses, optimizers, pixels
 
 LESSER = ("haswell", "x86_64") if platform.machine().lower() in ("x86_64", "amd64") else ("generic",)
 # These change only where every run's bytes change.
@@ -28,7 +28,7 @@ def batches():
     """Yield tensors: what the draws, the augmentations and the pixels of a run are."""
     generator = draws.generator("same bytes")
     for p in (1 / 1024, 0.1, 0.7):
-        yield draws.dropped(p, 20_000, generator)
+        yield dropout.dropped(p, 20_000, generator)
     steps = [
         cards.CenterCrop(size=21, p=0.3),
         cards.Rotate(degrees=15.0, fill=1),
@@ -69,12 +69,12 @@ def kernels_of(monkeypatch):
     """Return a function that makes all modules call the kernels of a processor."""
 
     def choose(cpu):
-        for module in (augment, draws, losses, optimizers, pixels):
+        for module in (augment, dropout, losses, optimizers, pixels):
             monkeypatch.setattr(module, "library", lambda: build.library(cpu))
-        draws._kernel.cache_clear()
+        dropout._kernel.cache_clear()
 
     yield choose
-    draws._kernel.cache_clear()
+    dropout._kernel.cache_clear()
 
 
 @pytest.mark.parametrize("made", [batches, steps])

@@ -1,31 +1,17 @@
 """Random numbers: everything that a run draws, the same on every machine.
 
-The bits are those of NumPy's PCG64DXSM. NumPy promises that a bit generator's stream and its seeding stay as they are
-(NEP 19; numpy.org/doc/stable/reference/random/compatibility.html). What is made of the bits is made here, in integers
-and exact arithmetic, since the promise does not cover NumPy's own distributions.
+The bits are those of NumPy's PCG64DXSM, which guarantees that a seed always gives the same integers
+(numpy.org/doc/stable/reference/random/bit_generators/pcg64dxsm.html). What is made of the bits is made here, in integers
+and exact arithmetic, since NumPy's own distributions may change.
 
 A generator is made for a purpose, such as (seed, epoch, batch), and not kept from one purpose to the next. So a run
 continues from any epoch without a generator's state.
 """
 
-import ctypes
-import functools
 import hashlib
-import itertools
-import operator
 
 import numpy as np
 import torch
-
-from ladder.lanes.addresses import address
-from ladder.lanes.build import library
-
-COLUMN_BITS = 10  # as in kernels/draws.c
-COLUMNS = 1 << COLUMN_BITS
-FAR = COLUMNS - 1
-ONE = 1 << 32  # probabilities of distances are integers out of this
-FULL = ONE // COLUMNS  # what a column holds
-LEAST_P = 1 / 1024
 
 
 def generator(*parts) -> np.random.PCG64DXSM:
@@ -45,53 +31,3 @@ def permutation(count: int, generator: np.random.BitGenerator) -> torch.Tensor:
     Two of 60,000 draw the same bits, and so keep their order, once in ten billion times.
     """
     return torch.from_numpy(np.argsort(generator.random_raw(count), kind="stable"))
-
-
-def dropped(p: float, elements: int, generator: np.random.BitGenerator) -> torch.Tensor:
-    """Return the places of what dropout with probability p drops of `elements` elements: int64, ascending.
-
-    p is in [1/1024, 1). The probability of each distance between two places is exact to 2**-32.
-    """
-    if not LEAST_P <= p < 1:
-        raise ValueError(f"dropout draws with a probability from 1/1024 to below 1, not with {p}")
-    expected = elements * p
-    room = min(int(expected + 12 * expected**0.5 + 12), elements)  # twelve standard deviations more: never too little
-    places = torch.empty(room, dtype=torch.int64)
-    bits = generator.ctypes
-    count = _kernel()(
-        address(places, torch.int64), _columns(p).ctypes.data, bits.next_uint64, bits.state, elements, room
-    )
-    return places[:count]
-
-
-@functools.cache
-def _kernel():
-    kernel, pointer, number = library().draw_dropped, ctypes.c_void_p, ctypes.c_int64
-    kernel.argtypes, kernel.restype = (pointer, pointer, pointer, pointer, number, number), number
-    return kernel
-
-
-@functools.cache
-def _columns(p):
-    """Return uint32 [COLUMNS]: the table of kernels/draws.c for probability p.
-
-    Walker's tables as M. D. Vose makes them (1991, doi:10.1109/32.92917), with integers: columns with too little to
-    fill them take the rest from those with too much.
-    """
-    numerator, denominator = p.as_integer_ratio()
-    powers = itertools.accumulate(itertools.repeat(denominator - numerator, FAR), operator.mul, initial=ONE)
-    survival = [power // denominator**distance for distance, power in enumerate(powers)]
-    amounts = [nearer - farther for nearer, farther in itertools.pairwise(survival)] + [survival[FAR]]
-    shares, others = [FULL] * COLUMNS, list(range(COLUMNS))
-    poor = [column for column in range(COLUMNS) if amounts[column] < FULL]
-    rich = [column for column in range(COLUMNS) if amounts[column] >= FULL]
-    while poor:
-        column, giver = poor.pop(), rich[-1]
-        shares[column], others[column] = amounts[column], giver
-        amounts[giver] -= FULL - amounts[column]
-        if amounts[giver] < FULL:
-            poor.append(rich.pop())
-    # a full column may say all but one of its numbers, since the rest is its own as well
-    return np.array(
-        [min(share, FULL - 1) * COLUMNS + other for share, other in zip(shares, others, strict=True)], np.uint32
-    )

@@ -1,10 +1,10 @@
 // The losses of a batch, and the gradients of what training minimises.
 //
-// Outputs are [count][classes], one row an image; labels [count] are classes. Three losses: the negative log-likelihood of
-// log-probabilities, cross entropy (the same of the log-softmax of outputs), and the absolute difference from one-hot.
-// With label smoothing s a label is the class to 1 - s, and all classes to s / classes each (C. Szegedy et al.,
-// arXiv:1512.00567, section 7); training then minimises (1 - s) nll - s mean(log-probabilities).
-// Sums over a batch are in double, image by image and class by class.
+// Outputs are [count][classes], one row an image; labels [count] are classes. Three losses: the negative log-likelihood
+// of log-probabilities, cross entropy (the same of the log-softmax of outputs), and the absolute difference from
+// one-hot. With label smoothing s a label is the class to 1 - s, and all classes to s / classes each (C. Szegedy et
+// al., arXiv:1512.00567, section 7); training then minimises (1 - s) nll - s mean(log-probabilities). Sums over a batch
+// are in double, image by image and class by class.
 #include "functions.h"
 
 // The first of a row's largest outputs.
@@ -17,7 +17,8 @@ static int largest(const float *row, int classes) {
 
 // means[2] <- (nll without smoothing, nll with it) of log-probabilities logs [count][classes].
 // Returns how many images are right: the largest is at the label. -1 if a label is no class.
-EXPORT int nll_forward(double *means, const float *logs, const int64_t *labels, double smoothing, int count, int classes) {
+EXPORT int nll_forward(double *means, const float *logs, const int64_t *labels, double smoothing, int count,
+                       int classes) {
     double sum = 0, all = 0;
     int right = 0;
     for (int image = 0; image < count; image++, logs += classes) {
@@ -32,7 +33,8 @@ EXPORT int nll_forward(double *means, const float *logs, const int64_t *labels, 
 }
 
 // gradient [count][classes] of scale times the smoothed nll, by the log-probabilities.
-EXPORT void nll_backward(float *gradient, const int64_t *labels, double scale, double smoothing, int count, int classes) {
+EXPORT void nll_backward(float *gradient, const int64_t *labels, double scale, double smoothing, int count,
+                         int classes) {
     double all = scale * smoothing / classes / count, label = scale * (1 - smoothing) / count;
     for (int image = 0; image < count; image++, gradient += classes) {
         for (int class = 0; class < classes; class++) gradient[class] = -all;
@@ -46,7 +48,8 @@ EXPORT void log_softmax_rows(float *logs, const float *outputs, int count, int c
     for (int first = 0; first < count; first += LANES) {
         int rows = count - first < LANES ? count - first : LANES;
         const float *row[LANES];
-        for (int lane = 0; lane < LANES; lane++) row[lane] = outputs + (size_t)(first + (lane < rows ? lane : rows - 1)) * classes;
+        for (int lane = 0; lane < LANES; lane++)
+            row[lane] = outputs + (size_t)(first + (lane < rows ? lane : rows - 1)) * classes;
         vec max = splat(-__builtin_inff()), sum = splat(0), x;
         for (int class = 0; class < classes; class++) {
             for (int lane = 0; lane < LANES; lane++) x[lane] = row[lane][class];
@@ -65,8 +68,8 @@ EXPORT void log_softmax_rows(float *logs, const float *outputs, int count, int c
 
 // gradient [count][classes] of scale times the smoothed cross entropy, by the outputs whose log-softmax is logs:
 // scale / count (softmax - smoothed label).
-EXPORT void cross_entropy_backward(float *gradient, const float *logs, const int64_t *labels, double scale, double smoothing,
-                                   int count, int classes) {
+EXPORT void cross_entropy_backward(float *gradient, const float *logs, const int64_t *labels, double scale,
+                                   double smoothing, int count, int classes) {
     int numbers = count * classes;
     float factor = scale / count, all = scale * smoothing / classes / count, label = scale * (1 - smoothing) / count;
     for (int first = 0; first < numbers; first += LANES) {
@@ -96,7 +99,8 @@ EXPORT int l1_forward(double *means, const float *outputs, const int64_t *labels
 }
 
 // gradient [count][classes] of scale times that mean: its sign, 0 where output and label are equal.
-EXPORT void l1_backward(float *gradient, const float *outputs, const int64_t *labels, double scale, int count, int classes) {
+EXPORT void l1_backward(float *gradient, const float *outputs, const int64_t *labels, double scale, int count,
+                        int classes) {
     float step = scale / count / classes;
     for (int image = 0; image < count; image++, outputs += classes, gradient += classes)
         for (int class = 0; class < classes; class++) {

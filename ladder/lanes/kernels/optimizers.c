@@ -51,8 +51,8 @@ static double power(double base, int exponent) {
 //   m = m + (1 - beta1) (g - m);  v = beta2 v + (1 - beta2) g^2
 //   w = w - rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
 // means are m, squares v and steps [parameters][1] the steps taken; all are 0 before the first step.
-EXPORT void adam_step(float **weights, float **means, float **squares, float **steps, float **gradients, const int *sizes,
-                      int parameters, double rate, double beta1, double beta2, double epsilon) {
+EXPORT void adam_step(float **weights, float **means, float **squares, float **steps, float **gradients,
+                      const int *sizes, int parameters, double rate, double beta1, double beta2, double epsilon) {
     for (int i = 0; i < parameters; i++) {
         int step = (int)(*steps[i] += 1);
         float by = rate / (1 - power(beta1, step)), root = __builtin_sqrt(1 - power(beta2, step));

@@ -1,9 +1,9 @@
 // From a batch of images to what a network sees: picked, normalised, sixteen images side by side.
 #include "lanes.h"
 
-// out [blocks][channels][pixels][LANES] <- images [any number][channels][pixels] at picked [count], blocks = count / LANES
-// rounded up. values [channels][256]: what a pixel's byte becomes. Lanes without an image are filled with 0.
-// An image's row is done before the next image's: its bytes and the row of `out` (1.8 kB at 28 pixels) stay in the
+// out [blocks][channels][pixels][LANES] <- images [any number][channels][pixels] at picked [count], blocks = count /
+// LANES rounded up. values [channels][256]: what a pixel's byte becomes. Lanes without an image are filled with 0. An
+// image's row is done before the next image's: its bytes and the row of `out` (1.8 kB at 28 pixels) stay in the
 // first-level cache.
 EXPORT void normalise(float *out, const uint8_t *images, const int64_t *picked, const float *values, int count,
                       int channels, int side) {

@@ -32,20 +32,22 @@ static int32_t fixed(double value) {
     return whole - (shifted < whole);
 }
 
+typedef int32_t unaligned __attribute__((vector_size(64), aligned(4)));
+
 // Where the pixels of an output image come from: pixel (column, row) from the source (x0 + column x_column + row x_row,
 // y0 + column y_column + row y_row). All have 16 binary digits after the point.
 typedef struct {
     int32_t x0, x_column, x_row, y0, y_column, y_row;
 } Source;
 
-// frame [side + 3][side + 3] <- image [side][side] with one pixel of `fill` above and left of it, two below and right. A
-// source outside is moved into this border, so that the loops below need no branch.
-typedef int32_t unaligned __attribute__((vector_size(64), aligned(4)));
+// frame [side + 3][side + 3] <- image [side][side] with one pixel of `fill` above and left of it, two below and right.
+// A source outside is moved into this border, so that the loops below need no branch.
 static void put_in_frame(uint8_t *frame, const uint8_t *image, int fill, int side) {
     int width = side + 3;
     for (int pixel = 0; pixel < width * width; pixel++) frame[pixel] = fill;
     for (int row = 0; row < side; row++)
-        for (int column = 0; column < side; column++) frame[(row + 1) * width + column + 1] = image[row * side + column];
+        for (int column = 0; column < side; column++)
+            frame[(row + 1) * width + column + 1] = image[row * side + column];
 }
 
 // The places x or y, in the frame, of columns first, first + 1, ... first + 15 of one row. They have `digits` binary
@@ -72,8 +74,8 @@ static void nearest(uint8_t *out, const uint8_t *frame, const Source *from, int 
         }
 }
 
-// out <- images rotated about their centres by angles [count], degrees, counter-clockwise: the nearest pixel, and `fill`
-// where there is none. frame: room for one image, as in put_in_frame.
+// out <- images rotated about their centres by angles [count], degrees, counter-clockwise: the nearest pixel, and
+// `fill` where there is none. frame: room for one image, as in put_in_frame.
 EXPORT void rotate(uint8_t *out, uint8_t *frame, const uint8_t *images, const double *angles, int fill, int count,
                    int channels, int side) {
     double centre = side / 2.0;
@@ -81,8 +83,10 @@ EXPORT void rotate(uint8_t *out, uint8_t *frame, const uint8_t *images, const do
     for (int image = 0; image < count; image++) {
         double cos = cosine(-angles[image] / 180), sin = sine(-angles[image] / 180);
         // of a pixel's centre: (cos, sin; -sin, cos) (column + 1/2 - centre, row + 1/2 - centre) + centre
-        Source from = {.x0 = fixed(centre + (cos + sin) * (0.5 - centre)), .x_column = fixed(cos), .x_row = fixed(sin),
-                       .y0 = fixed(centre + (cos - sin) * (0.5 - centre)), .y_column = -fixed(sin), .y_row = fixed(cos)};
+        Source from = {
+            .x0 = fixed(centre + (cos + sin) * (0.5 - centre)), .x_column = fixed(cos), .x_row = fixed(sin),
+            .y0 = fixed(centre + (cos - sin) * (0.5 - centre)), .y_column = -fixed(sin), .y_row = fixed(cos),
+        };
         for (int channel = 0; channel < channels; channel++, images += pixels, out += pixels) {
             put_in_frame(frame, images, fill, side);
             nearest(out, frame, &from, side);
@@ -117,9 +121,10 @@ static void bilinear(uint8_t *out, const uint8_t *frame, const Source *from, int
         }
 }
 
-// out <- images sheared along x, then scaled, turned about their centres and last moved, as torchvision means it: bilinear,
-// black where there is none. turns [count]: half turns in [-1, 1], clockwise; shifts [2][count]: pixels right and down;
-// scales [count]: factors; shears [count]: half turns in (-1/2, 1/2). frame: room for one image, as in put_in_frame.
+// out <- images sheared along x, then scaled, turned about their centres and last moved, as torchvision means it:
+// bilinear, black where there is none. turns [count]: half turns in [-1, 1], clockwise; shifts [2][count]: pixels right
+// and down; scales [count]: factors; shears [count]: half turns in (-1/2, 1/2). frame: room for one image, as in
+// put_in_frame.
 EXPORT void affine(uint8_t *out, uint8_t *frame, const uint8_t *images, const double *turns, const double *shifts,
                    const double *scales, const double *shears, int count, int channels, int side) {
     double centre = (side - 1) / 2.0;
@@ -131,8 +136,10 @@ EXPORT void affine(uint8_t *out, uint8_t *frame, const uint8_t *images, const do
         double y_column = -sin / scale, y_row = cos / scale;
         // a source = matrix (pixel - centre - shift) + centre, in pixels from the centre of the first one
         double right = centre + shifts[image], down = centre + shifts[count + image];
-        Source from = {.x0 = fixed(centre - x_column * right - x_row * down), .x_column = fixed(x_column), .x_row = fixed(x_row),
-                       .y0 = fixed(centre - y_column * right - y_row * down), .y_column = fixed(y_column), .y_row = fixed(y_row)};
+        Source from = {
+            .x0 = fixed(centre - x_column * right - x_row * down), .x_column = fixed(x_column), .x_row = fixed(x_row),
+            .y0 = fixed(centre - y_column * right - y_row * down), .y_column = fixed(y_column), .y_row = fixed(y_row),
+        };
         for (int channel = 0; channel < channels; channel++, images += pixels, out += pixels) {
             put_in_frame(frame, images, 0, side);
             bilinear(out, frame, &from, side);
@@ -147,7 +154,8 @@ EXPORT void shift(uint8_t *out, const uint8_t *images, const double *shifts, int
     for (int image = 0; image < count; image++) {
         int right = (int)shifts[image], down = (int)shifts[count + image];
         int along = down * side + right; // how far a pixel moves in the order row after row
-        int first = along < 0 ? 0 : along < pixels ? along : pixels, end = along > 0 ? pixels : along > -pixels ? pixels + along : 0;
+        int first = along < 0 ? 0 : along < pixels ? along : pixels;
+        int end = along > 0 ? pixels : along > -pixels ? pixels + along : 0;
         for (int channel = 0; channel < channels; channel++, images += pixels, out += pixels) {
             for (int pixel = 0; pixel < first; pixel++) out[pixel] = 0;
             for (int pixel = first; pixel < end; pixel++) out[pixel] = images[pixel - along];
@@ -155,17 +163,18 @@ EXPORT void shift(uint8_t *out, const uint8_t *images, const double *shifts, int
             // what left its row on one side came back on the other
             for (int row = 0; row < side; row++) {
                 for (int column = 0; column < right && column < side; column++) out[row * side + column] = 0;
-                for (int column = right < -side ? 0 : side + right; column < side; column++) out[row * side + column] = 0;
+                for (int column = right < -side ? 0 : side + right; column < side; column++)
+                    out[row * side + column] = 0;
             }
         }
     }
 }
 
 // One image [side][side], of which the square from row and column `start` on, `crop` pixels wide, becomes [size][size].
-// Columns first, rows second, each rounded to 8 bits. Weights of a pixel add up to 1 << WEIGHT_BITS but for rounding: so
-// no sum leaves 8 bits. Arguments as in `resize`.
-static void resize_image(uint8_t *out, uint8_t *scratch, const uint8_t *image, const int32_t *first, const int32_t *weights,
-                         int start, int crop, int size, int taps, int side) {
+// Columns first, rows second, each rounded to 8 bits. Weights of a pixel add up to 1 << WEIGHT_BITS but for rounding:
+// so no sum leaves 8 bits. Arguments as in `resize`.
+static void resize_image(uint8_t *out, uint8_t *scratch, const uint8_t *image, const int32_t *first,
+                         const int32_t *weights, int start, int crop, int size, int taps, int side) {
     for (int row = 0; row < crop; row++)
         for (int column = 0; column < size; column++) {
             const uint8_t *from = image + (start + row) * side + start + first[column];
@@ -182,19 +191,19 @@ static void resize_image(uint8_t *out, uint8_t *scratch, const uint8_t *image, c
         }
 }
 
-// out [planes][size][size] <- images [planes][side][side], bilinear. first [size]: the first of the `taps` pixels that an
-// output pixel is made of; weights [size][taps], out of 1 << WEIGHT_BITS; scratch [side][size].
-EXPORT void resize(uint8_t *out, uint8_t *scratch, const uint8_t *images, const int32_t *first, const int32_t *weights, int planes,
-            int side, int size, int taps) {
-    for (int plane = 0; plane < planes; plane++)
-        resize_image(out + (size_t)plane * size * size, scratch, images + (size_t)plane * side * side, first, weights, 0, side,
-                     size, taps, side);
+// out [planes][size][size] <- images [planes][side][side], bilinear. first [size]: the first of the `taps` pixels that
+// an output pixel is made of; weights [size][taps], out of 1 << WEIGHT_BITS; scratch [side][size].
+EXPORT void resize(uint8_t *out, uint8_t *scratch, const uint8_t *images, const int32_t *first, const int32_t *weights,
+                   int planes, int side, int size, int taps) {
+    for (int plane = 0; plane < planes; plane++, out += (size_t)size * size, images += (size_t)side * side)
+        resize_image(out, scratch, images, first, weights, 0, side, size, taps, side);
 }
 
 // out <- images; the `chosen` ones [count] (nonzero) show what is in their central square of crop x crop pixels, which
 // begins at row and column `start`, resized to the image. first, weights, scratch: as in `resize`, from crop to side.
-EXPORT void center_crop(uint8_t *out, uint8_t *scratch, const uint8_t *images, const uint8_t *chosen, const int32_t *first,
-                 const int32_t *weights, int start, int crop, int count, int channels, int side, int taps) {
+EXPORT void center_crop(uint8_t *out, uint8_t *scratch, const uint8_t *images, const uint8_t *chosen,
+                        const int32_t *first, const int32_t *weights, int start, int crop, int count, int channels,
+                        int side, int taps) {
     size_t pixels = (size_t)side * side;
     for (int plane = 0; plane < count * channels; plane++, out += pixels, images += pixels)
         if (chosen[plane / channels])
