@@ -1,8 +1,8 @@
 """Random numbers: everything that a run draws, the same on every machine.
 
 The bits are those of NumPy's PCG64DXSM, which guarantees that a seed always gives the same integers
-(numpy.org/doc/stable/reference/random/bit_generators/pcg64dxsm.html). What is made of the bits is made here, in integers
-and exact arithmetic, since NumPy's own distributions may change.
+(numpy.org/doc/stable/reference/random/bit_generators/pcg64dxsm.html). What is made of the bits is made here, in
+integers and exact arithmetic, since NumPy's own distributions may change.
 
 A generator is made for a purpose, such as (seed, epoch, batch), and not kept from one purpose to the next. So a run
 continues from any epoch without a generator's state.
