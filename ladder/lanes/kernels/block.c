@@ -200,7 +200,8 @@ EXPORT void block_forward(const Block *s, vec *out, vec *kept, float *moments, c
     for (int block = 0; block < blocks; block++) {
         const vec *x_block = x + block * in_size;
         vec *map = kept ? kept + block * size : s->product == LINEAR ? w.map + block * size : w.map;
-        if (s->product == CONV) conv_forward(map_of(map, conv_height(c), conv_width(c)), bordered_input(s, &w, x_block), w.packed, bias, c);
+        if (s->product == CONV) 
+            conv_forward(map_of(map, conv_height(c), conv_width(c)), bordered_input(s, &w, x_block), w.packed, bias, c);
         for (int o = 0; o < c->out; o++) {
             vec *y = map + o * n;
             const vec *from = s->product ? y : x_block + o * n;
@@ -254,10 +255,11 @@ static const vec *gradient_of_values(const Block *s, Work *w, const vec *g, cons
     return w->slopes;
 }
 
-// g behind dropout and a ReLU that follows normalisation.
-INLINE vec passed_back(const int relu, const int drops, vec g, vec x, const Channel *c, const Dropped *dropped) {
-    if (drops) g = only(~dropped_lanes(*dropped), g);
-    return relu ? only(~(normalised(x, c) <= 0.f), g) : g;
+// g[i] behind dropout and a ReLU that follows normalisation.
+INLINE vec passed_back(const int relu, const int drops, const vec *g, const vec *x, ptrdiff_t i, const Channel *c,
+                       const Dropped *dropped) {
+    vec slope = drops ? only(~dropped_lanes(dropped[i]), g[i]) : g[i];
+    return relu ? only(~(normalised(x[i], c) <= 0.f), slope) : slope;
 }
 
 // The sums over a channel of one block that batch normalisation's gradient needs: of g, and of g (x - mean). Each is
@@ -268,12 +270,12 @@ INLINE void pass_sums(const int relu, const int drops, vec *sum, vec *product, c
     UNROLL for (int j = 0; j < 4; j++) s[j] = p[j] = splat(0);
     ptrdiff_t i = 0;
     for (; i + 3 < n; i += 4) UNROLL for (int j = 0; j < 4; j++) {
-        vec slope = passed_back(relu, drops, g[i + j], x[i + j], c, dropped + i + j);
+        vec slope = passed_back(relu, drops, g, x, i + j, c, dropped);
         s[j] += slope;
         p[j] = fused(slope, x[i + j] - c->mean, p[j]);
     }
     for (; i < n; i++) {
-        vec slope = passed_back(relu, drops, g[i], x[i], c, dropped + i);
+        vec slope = passed_back(relu, drops, g, x, i, c, dropped);
         s[0] += slope;
         p[0] = fused(slope, x[i] - c->mean, p[0]);
     }
@@ -295,13 +297,14 @@ static void sums_for_norm(int relu, vec *sum, vec *product, const vec *g, const 
 // dropout's scale. Lanes without an image get 0.
 INLINE void pass_backward(const int norm, const int relu, const int first, const int drops, Map to, const vec *g,
                           const vec *x, const Channel *c, const Dropped *dropped, ivec counts, int height, int width) {
-    for (int row = 0; row < height; row++, g += width, x += width, dropped += drops ? width : 0) {
+    for (int row = 0; row < height; row++) {
         vec *out = (vec *)(to.at + row * to.row);
-        for (int i = 0; i < width; i++) {
-            vec slope = passed_back(relu, drops, g[i], x[i], c, dropped + i);
+        for (int column = 0; column < width; column++) {
+            ptrdiff_t i = (ptrdiff_t)row * width + column;
+            vec slope = passed_back(relu, drops, g, x, i, c, dropped);
             if (norm) slope = fused(slope, splat(c->factor), fused(x[i] - c->mean, splat(c->slope), splat(c->shift)));
             else slope *= c->factor;
-            out[i] = only(first ? counts & ~(x[i] <= 0.f) : counts, slope);
+            out[column] = only(first ? counts & ~(x[i] <= 0.f) : counts, slope);
         }
     }
 }

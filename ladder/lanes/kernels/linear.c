@@ -24,7 +24,7 @@ void linear_forward(vec *y, const vec *x, const float *packed, const float *bias
                 int size = tile_size(out, tiles, tile);
                 forward_any(size, count, (float *)(y + (ptrdiff_t)block * out + o) + lanes, LANES,
                             (ptrdiff_t)out * LANES, (const float *)(x + (ptrdiff_t)block * in) + lanes, step,
-                            packed + (ptrdiff_t)o * in, bias ? bias + o : 0, in, 1);
+                            packed + (ptrdiff_t)o * in, bias ? bias + o : 0, in, 1, 1);
                 o += size;
             }
         block += count;

@@ -25,9 +25,9 @@
     }
 
 void forward_any(int O, int width, float *out, ptrdiff_t out_channel, ptrdiff_t out_column, const float *x, Steps step,
-                 const float *w, const float *bias, int channels, int kernel) {
-#define NEXT_PIXEL(O, P) forward_tile(O, P, out, out_channel, LANES, x, step, w, bias, channels, kernel)
-#define ANY_PIXEL(O, P) forward_tile(O, P, out, out_channel, out_column, x, step, w, bias, channels, kernel)
+                 const float *w, const float *bias, int channels, int kernel, int rows) {
+#define NEXT_PIXEL(O, P) forward_tile(O, P, out, out_channel, LANES, x, step, w, bias, channels, kernel, rows)
+#define ANY_PIXEL(O, P) forward_tile(O, P, out, out_channel, out_column, x, step, w, bias, channels, kernel, rows)
     if (out_column == LANES && step.output == LANES) {
         step.output = LANES;
         EVERY_TILE(NEXT_PIXEL, TILE_CHANNELS, tile_width)

@@ -37,23 +37,27 @@ typedef struct {
 } Steps;
 
 // out[o][p] = bias[o] + sum over channel, ky, kx of w[channel][ky][kx][o] x[channel][ky][kx][p], in this order.
-// o < O and p < P are known when the tile is compiled. x and out point at one part of the lanes.
+// o < O and p < P are known when the tile is compiled. x and out point at one part of the lanes; x and w at the first of
+// the `rows` of each channel's kernel that count, where the others meet nothing but the border.
 INLINE void forward_tile(const int O, const int P, float *out, ptrdiff_t out_channel, ptrdiff_t out_column,
-                         const float *x, Steps step, const float *w, const float *bias, int channels, int kernel) {
+                         const float *x, Steps step, const float *w, const float *bias, int channels, int kernel,
+                         int rows) {
     part sum[TILE_CHANNELS][TILE_WIDEST];
     UNROLL for (int o = 0; o < O; o++) UNROLL for (int p = 0; p < P; p++) sum[o][p] = splat_part(bias ? bias[o] : 0);
-    for (int channel = 0; channel < channels; channel++)
-        for (int ky = 0; ky < kernel; ky++) {
+    for (int channel = 0; channel < channels; channel++) {
+        const float *weights = w + (ptrdiff_t)channel * kernel * kernel * O;
+        for (int ky = 0; ky < rows; ky++) {
             const float *in = x + channel * step.channel + ky * step.kernel_row;
-            for (int kx = 0; kx < kernel; kx++, in += step.kernel_column, w += O) {
+            for (int kx = 0; kx < kernel; kx++, in += step.kernel_column, weights += O) {
                 part value[TILE_WIDEST];
                 UNROLL for (int p = 0; p < P; p++) value[p] = *(const part *)(in + p * step.output);
                 UNROLL for (int o = 0; o < O; o++) {
-                    part weight = splat_part(w[o]);
+                    part weight = splat_part(weights[o]);
                     UNROLL for (int p = 0; p < P; p++) sum[o][p] = fused(weight, value[p], sum[o][p]);
                 }
             }
         }
+    }
     UNROLL for (int o = 0; o < O; o++) UNROLL for (int p = 0; p < P; p++)
         *(part *)(out + o * out_channel + p * out_column) = sum[o][p];
 }
@@ -84,7 +88,7 @@ INLINE void weight_tile(const int O, const int T, float *dw, ptrdiff_t dw_channe
 }
 
 void forward_any(int O, int P, float *out, ptrdiff_t out_channel, ptrdiff_t out_column, const float *x, Steps step,
-                 const float *w, const float *bias, int channels, int kernel);
+                 const float *w, const float *bias, int channels, int kernel, int rows);
 void weight_any(int O, int T, float *dw, ptrdiff_t dw_channel, const float *const *x, Pitch x_pitch, const float *g,
                 ptrdiff_t g_channel, Pitch g_pitch, int rows, int columns);
 
