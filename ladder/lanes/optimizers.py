@@ -12,7 +12,20 @@ from ladder.lanes.addresses import addresses
 from ladder.lanes.build import library
 
 
-class SGD(torch.optim.Optimizer):
+class _Optimizer(torch.optim.Optimizer):
+    """torch.optim.Optimizer without the profiler's ranges that torch puts around step and zero_grad.
+
+    A range costs 0.11 ms where the layers have just emptied the caches; the rest of a step on net9 costs 0.14 ms.
+    """
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                weight.grad = None
+
+
+class SGD(_Optimizer):
     """torch.optim.SGD with its momentum, Nesterov's momentum and weight decay."""
 
     def __init__(
@@ -33,6 +46,8 @@ class SGD(torch.optim.Optimizer):
                 group["nesterov"],
             )
 
+    step.hooked = True  # torch then puts no range around it
+
     def _moment(self, weight):
         state = self.state[weight]
         if not state:
@@ -40,7 +55,7 @@ class SGD(torch.optim.Optimizer):
         return state["momentum_buffer"]
 
 
-class Adam(torch.optim.Optimizer):
+class Adam(_Optimizer):
     """torch.optim.Adam without weight decay."""
 
     def __init__(self, params: Iterable, lr: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8):
@@ -59,6 +74,8 @@ class Adam(torch.optim.Optimizer):
                 *_gradients(weights),
                 *map(ctypes.c_double, (group["lr"], *group["betas"], group["eps"])),
             )
+
+    step.hooked = True
 
     def _state(self, weight):
         state = self.state[weight]
