@@ -5,14 +5,12 @@
 #pragma once
 #include "lanes.h"
 
-// exp(x) = 2^n (1 + r + r^2 q(r)), where n is the integer next to x / ln 2 and |r| <= ln 2 / 2.
-INLINE vec exp_lanes(vec x) {
-    const vec x0 = x;
-    x = choose(x > 90.f, splat(90.f), x); // beyond these, the result is infinite or 0
-    x = choose(x < -105.f, splat(-105.f), x);
+// exp(x) = 2^n (1 + r + r^2 q(r)), where n is the integer next to x / ln 2 and |r| <= ln 2 / 2: the last two, for
+// |x| <= 105.
+INLINE vec exp_reduced(ivec *n, vec x) {
     const float to_integer = 12582912.f; // 1.5 * 2^23: adding it rounds to an integer, held in the low bits
     vec shifted = fused(x, splat(1.44269504f), splat(to_integer));
-    ivec n = (ivec)shifted - 0x4b400000;
+    *n = (ivec)shifted - 0x4b400000;
     vec whole = shifted - to_integer;
     vec r = fused(whole, splat(-0.693145752f), x); // ln 2 in two pieces: the first has trailing zeros,
     r = fused(whole, splat(-1.42860677e-6f), r);   // so that its product with n is exact
@@ -21,10 +19,16 @@ INLINE vec exp_lanes(vec x) {
     q = fused(q, r, splat(0.041666206f));
     q = fused(q, r, splat(0.166665182f));
     q = fused(q, r, splat(0.5f));
-    vec y = fused(q * r, r, r) + 1.f;
+    return fused(q * r, r, r) + 1.f;
+}
+INLINE vec exp_lanes(vec x) {
+    ivec n;
+    vec near = choose(x > 90.f, splat(90.f), x); // beyond these, the result is infinite or 0
+    near = choose(near < -105.f, splat(-105.f), near);
+    vec y = exp_reduced(&n, near);
     ivec half = n >> 1; // 2^n by two factors, since n reaches from -152 to 130
     y = y * (vec)((half + 127) << 23) * (vec)((n - half + 127) << 23);
-    return choose(x0 == x0, y, x0);
+    return choose(x == x, y, x);
 }
 
 // log(x) = e ln 2 + log(1 + f), where 1 + f in [sqrt(1/2), sqrt(2)); log(1 + f) = f - f^2/2 + s (f^2/2 + R(s^2)) with
@@ -59,9 +63,11 @@ INLINE vec tanh_lanes(vec x) {
     q = fused(q, s, splat(0.133331582f));
     q = fused(q, s, splat(-0.333333284f));
     vec near = fused(q * s, x, x);
-    vec far = 1.f - 2.f / (exp_lanes(a + a) + 1.f);
+    ivec n;
+    vec e = exp_reduced(&n, choose(a > 10.f, splat(20.f), a + a)); // tanh(10) rounds to 1; a NaN stays one
+    vec far = 1.f - 2.f / (e * (vec)((n + 127) << 23) + 1.f);
     far = (vec)((ivec)far | ((ivec)x & INT32_MIN));
-    return choose(a < 0.65f, near, far); // a NaN goes the far way, through exp
+    return choose(a < 0.65f, near, far);
 }
 
 // erf(x) = x + x q(x^2) where |x| < 0.93, elsewhere 1 - exp(-|x| + |x| p(|x|)) with the sign of x.
