@@ -91,7 +91,7 @@ void conv_backward_weight(vec *dw, Map x, Map g, const Conv *c) {
     int out = c->out / c->groups, in = c->in / c->groups, height = conv_height(c), width = conv_width(c);
     int weights = in * c->kernel * c->kernel;
     int chunk = CHUNK_OUTPUTS / width > 1 ? CHUNK_OUTPUTS / width : 1;
-    int tiles = tile_count(out, WEIGHT_CHANNELS), spans = tile_count(weights, weight_width(tile_size(out, tiles, 0)));
+    int tiles = tile_count(out, WEIGHT_CHANNELS);
     Pitch x_pitch = {c->stride * x.row, c->stride * LANES}, g_pitch = {g.row, LANES};
     for (int row = 0; row < height; row += chunk) {
         int rows = height - row < chunk ? height - row : chunk;
@@ -99,7 +99,7 @@ void conv_backward_weight(vec *dw, Map x, Map g, const Conv *c) {
             for (int lanes = 0; lanes < LANES; lanes += PART)
                 for (int tile = 0, o = group * out; tile < tiles; tile++) {
                     int size = tile_size(out, tiles, tile);
-                    int channel = group * in, ky = 0, kx = 0;
+                    int spans = tile_count(weights, weight_width(size)), channel = group * in, ky = 0, kx = 0;
                     for (int span = 0, weight = 0; span < spans; span++) {
                         int count = tile_size(weights, spans, span);
                         const float *from[TILE_WIDEST];

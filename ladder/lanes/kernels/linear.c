@@ -33,10 +33,10 @@ void linear_forward(vec *y, const vec *x, const float *packed, const float *bias
 
 // A tile's sums are added across lanes at once, so that dw needs no lanes in memory.
 void linear_backward_weight(float *dw, const vec *x, const vec *g, int blocks, int in, int out) {
-    int tiles = tile_count(out, WEIGHT_CHANNELS), spans = tile_count(in, weight_width(tile_size(out, tiles, 0)));
+    int tiles = tile_count(out, WEIGHT_CHANNELS);
     Pitch x_pitch = {0, (ptrdiff_t)in * LANES}, g_pitch = {0, (ptrdiff_t)out * LANES};
     for (int tile = 0, o = 0; tile < tiles; tile++) {
-        int size = tile_size(out, tiles, tile);
+        int size = tile_size(out, tiles, tile), spans = tile_count(in, weight_width(size));
         for (int span = 0, i = 0; span < spans; span++) {
             int count = tile_size(in, spans, span);
             vec sums[TILE_CHANNELS * TILE_WIDEST] = {};

@@ -44,15 +44,16 @@ INLINE void forward_tile(const int O, const int P, float *out, ptrdiff_t out_cha
                          int rows) {
     part sum[TILE_CHANNELS][TILE_WIDEST];
     UNROLL for (int o = 0; o < O; o++) UNROLL for (int p = 0; p < P; p++) sum[o][p] = splat_part(bias ? bias[o] : 0);
-    for (int channel = 0; channel < channels; channel++) {
-        const float *weights = w + (ptrdiff_t)channel * kernel * kernel * O;
-        for (int ky = 0; ky < rows; ky++) {
-            const float *in = x + channel * step.channel + ky * step.kernel_row;
-            for (int kx = 0; kx < kernel; kx++, in += step.kernel_column, weights += O) {
+    ptrdiff_t skipped = (ptrdiff_t)(kernel - rows) * kernel * O;
+    for (int channel = 0; channel < channels; channel++, x += step.channel, w += skipped) {
+        const float *row = x;
+        for (int ky = 0; ky < rows; ky++, row += step.kernel_row) {
+            const float *in = row;
+            for (int kx = 0; kx < kernel; kx++, in += step.kernel_column, w += O) {
                 part value[TILE_WIDEST];
                 UNROLL for (int p = 0; p < P; p++) value[p] = *(const part *)(in + p * step.output);
                 UNROLL for (int o = 0; o < O; o++) {
-                    part weight = splat_part(weights[o]);
+                    part weight = splat_part(w[o]);
                     UNROLL for (int p = 0; p < P; p++) sum[o][p] = fused(weight, value[p], sum[o][p]);
                 }
             }
@@ -75,11 +76,20 @@ INLINE void weight_tile(const int O, const int T, float *dw, ptrdiff_t dw_channe
     for (int row = 0; row < rows; row++) {
         ptrdiff_t from = row * x_pitch.row, at = row * g_pitch.row;
         for (int column = 0; column < columns; column++, from += x_pitch.column, at += g_pitch.column) {
-            part value[TILE_WIDEST];
-            UNROLL for (int t = 0; t < T; t++) value[t] = *(const part *)(x[t] + from);
-            UNROLL for (int o = 0; o < O; o++) {
-                part gradient = *(const part *)(g + o * g_channel + at);
-                UNROLL for (int t = 0; t < T; t++) sum[o][t] = fused(gradient, value[t], sum[o][t]);
+            // The shorter side of the tile stays in registers, while the longer one passes by.
+            part held[TILE_WIDEST];
+            if (T <= O) {
+                UNROLL for (int t = 0; t < T; t++) held[t] = *(const part *)(x[t] + from);
+                UNROLL for (int o = 0; o < O; o++) {
+                    part gradient = *(const part *)(g + o * g_channel + at);
+                    UNROLL for (int t = 0; t < T; t++) sum[o][t] = fused(gradient, held[t], sum[o][t]);
+                }
+            } else {
+                UNROLL for (int o = 0; o < O; o++) held[o] = *(const part *)(g + o * g_channel + at);
+                UNROLL for (int t = 0; t < T; t++) {
+                    part value = *(const part *)(x[t] + from);
+                    UNROLL for (int o = 0; o < O; o++) sum[o][t] = fused(held[o], value, sum[o][t]);
+                }
             }
         }
     }
