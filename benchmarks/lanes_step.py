@@ -33,7 +33,8 @@ def main(rungs):
         batches = 60_000 / recipe.batch_size
         rate = step_operations(recipe) / (forward + backward) / 1e9
         print(
-            f"{rung:12} batch {recipe.batch_size:4}: forward {forward * 1e3:6.2f} ms, backward {backward * 1e3:6.2f} ms, "
+            f"{rung:12} batch {recipe.batch_size:4}: "
+            f"forward {forward * 1e3:6.2f} ms, backward {backward * 1e3:6.2f} ms, "
             f"{(forward + backward) * batches:5.2f} s an epoch, {rate:4.0f} GFLOP/s, {rate / peak:4.0%} of the peak"
         )
 

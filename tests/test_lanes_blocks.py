@@ -139,9 +139,7 @@ ACTIVATIONS = st.sampled_from([None, nn.ReLU, nn.Tanh, nn.GELU, nn.SiLU])
     stride=st.sampled_from([None, 1, 2, 3]),
     seed=st.integers(0, 99),
 )
-def test_all_that_follows_a_convolution(
-    images, side, has_conv, before, norm, after, p, pool, kernel, stride, seed
-):
+def test_all_that_follows_a_convolution(images, side, has_conv, before, norm, after, p, pool, kernel, stride, seed):
     x = torch.randn(images, 3, side, side, generator=torch.Generator().manual_seed(seed))
     channels = 4 if has_conv else 3
     modules = [nn.Conv2d(3, channels, 3, padding=1)] if has_conv else []
@@ -149,7 +147,11 @@ def test_all_that_follows_a_convolution(
     modules += [nn.BatchNorm2d(channels)] if norm else []
     modules += [after()] if after else []
     modules += [network.Dropout(p, channels * side * side)] if p else []
-    pools = {"max": nn.MaxPool2d(kernel, stride), "average": nn.AvgPool2d(kernel, stride), "global": nn.AdaptiveAvgPool2d(1)}
+    pools = {
+        "max": nn.MaxPool2d(kernel, stride),
+        "average": nn.AvgPool2d(kernel, stride),
+        "global": nn.AdaptiveAvgPool2d(1),
+    }
     modules += [pools[pool]] if pool else []
     assume(modules)
     agree(modules, x, seed)

@@ -10,7 +10,7 @@ import pytest
 from ladder.errors import LadderError
 from ladder.lanes import build
 
-SOURCE = "__attribute__((visibility(\"default\"))) int answer(void) { return 42; }\n"
+SOURCE = '__attribute__((visibility("default"))) int answer(void) { return 42; }\n'
 # A process of its own compiles the source in the folder argv[1] into the cache that the environment names.
 LOAD = "import sys; from pathlib import Path; from ladder.lanes import build; build.KERNELS = Path(sys.argv[1]); "
 LOAD += "lib = build.library(); assert lib.answer() == 42; print(lib._name)"
@@ -78,7 +78,10 @@ def test_a_damaged_library_is_made_again(kept, damage):
 
 
 def test_two_processes_at_once(kernels, tmp_path):
-    command, environment = [sys.executable, "-c", LOAD, str(kernels)], os.environ | {"DIGIT_LADDER_LANES": str(tmp_path)}
+    command, environment = (
+        [sys.executable, "-c", LOAD, str(kernels)],
+        os.environ | {"DIGIT_LADDER_LANES": str(tmp_path)},
+    )
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     both = [subprocess.Popen(command, env=environment, **pipes) for _ in range(2)]
     said = [process.communicate() for process in both]

@@ -75,17 +75,18 @@ def test_every_processor_gives_the_same_bits(name, cpu):
 @pytest.mark.parametrize("cpu", [NATIVE, *LESSER])
 def test_fused_multiply_add_rounds_once(cpu):
     generator = torch.Generator().manual_seed(1)
-    a, b, c = (torch.randn(3, 4000, generator=generator) * 2.0 ** torch.randint(-30, 30, (3, 4000), generator=generator))
+    a, b, c = torch.randn(3, 4000, generator=generator) * 2.0 ** torch.randint(-30, 30, (3, 4000), generator=generator)
     c[::2] = -(a * b)[::2]  # the sums cancel
     c[1::4] *= 1e-30
     a[::7] *= 1e-25  # results are denormal
-    expected = [float(nearest(Fraction(p) * Fraction(q) + Fraction(r))) for p, q, r in zip(*(x.tolist() for x in (a, b, c)))]
+    triples = zip(a.tolist(), b.tolist(), c.tolist(), strict=True)
+    expected = [float(nearest(Fraction(p) * Fraction(q) + Fraction(r))) for p, q, r in triples]
     assert apply("fused", a, b, c, cpu=cpu).tolist() == expected
 
 
 @pytest.mark.parametrize("cpu", [NATIVE, *LESSER])
 def test_fused_multiply_add_of_odd_numbers(cpu):
-    a, b, c = (torch.cartesian_prod(*[torch.tensor([*ODD, 1.0, -2.0])] * 3).T.contiguous())
+    a, b, c = torch.cartesian_prod(*[torch.tensor([*ODD, 1.0, -2.0])] * 3).T.contiguous()
     expected = (a.double() * b.double() + c.double()).float()  # right where a sum is exact, infinite or not a number
     exact = (a.double() * b.double() + c.double() - c.double() == a.double() * b.double()) | ~expected.isfinite()
     y = apply("fused", a, b, c, cpu=cpu)

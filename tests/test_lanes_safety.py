@@ -60,14 +60,15 @@ def run_all(cpu, at_end):
     torch.Tensor.new_empty = lambda self, *shape, dtype=torch.float32: empty(*shape, dtype=dtype)
     blocks._ready = lambda x: copied(x.contiguous())  # what torch made is not fenced
     blocks._work_of = lambda floats: empty(floats).data_ptr()
+    conv, norm, drop = nn.Conv2d, nn.BatchNorm2d, network.Dropout
     for images, side, modules in (
-        (17, 9, [nn.Conv2d(2, 7, 3, padding=1), nn.BatchNorm2d(7), nn.ReLU(), network.Dropout(0.2, 567), nn.MaxPool2d(2)]),
-        (16, 9, [nn.Conv2d(2, 11, 3, stride=2), nn.ReLU(), nn.BatchNorm2d(11), network.Dropout(0.2, 176), nn.MaxPool2d(3, 1)]),
-        (3, 7, [nn.Conv2d(2, 6, 2, padding=3, dilation=2, groups=2), nn.GELU(), nn.BatchNorm2d(6), nn.Tanh(), nn.AvgPool2d(2)]),
-        (33, 5, [nn.Conv2d(2, 5, 1, padding=1, stride=3), nn.SiLU(), network.Dropout(0.5, 45), nn.AdaptiveAvgPool2d(1)]),
-        (5, 6, [nn.Conv2d(2, 13, 6), nn.Flatten(), nn.Linear(13, 23), nn.Tanh(), nn.Linear(23, 3), nn.LogSoftmax(1)]),
+        (17, 9, [conv(2, 7, 3, padding=1), norm(7), nn.ReLU(), drop(0.2, 567), nn.MaxPool2d(2)]),
+        (16, 9, [conv(2, 11, 3, stride=2), nn.ReLU(), norm(11), drop(0.2, 176), nn.MaxPool2d(3, 1)]),
+        (3, 7, [conv(2, 6, 2, 1, 3, 2, 2), nn.GELU(), norm(6), nn.Tanh(), nn.AvgPool2d(2)]),
+        (33, 5, [conv(2, 5, 1, padding=1, stride=3), nn.SiLU(), drop(0.5, 45), nn.AdaptiveAvgPool2d(1)]),
+        (5, 6, [conv(2, 13, 6), nn.Flatten(), nn.Linear(13, 23), nn.Tanh(), nn.Linear(23, 3), nn.LogSoftmax(1)]),
         (20, 4, [nn.MaxPool2d(3, 2), nn.Flatten(), nn.Softmax(1)]),
-        (20, 11, [nn.Conv2d(2, 9, 5, padding=4), nn.BatchNorm2d(9), nn.SiLU(), network.Dropout(0.1, 9 * 225)]),
+        (20, 11, [conv(2, 9, 5, padding=4), norm(9), nn.SiLU(), drop(0.1, 9 * 225)]),
     ):
         net = network.Lanes(*modules, nn.Flatten())
         for holder in net.modules():

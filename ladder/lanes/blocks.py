@@ -131,7 +131,7 @@ def kernels() -> ctypes.CDLL:
 def _keep_freed_memory():
     """Let the GNU C library keep what a step frees for the next step, instead of giving it back to the system.
 
-    Else the system clears the same pages again and again: with 8,000 page faults a step, part3 took 43 ms instead of 31.
+    Else the system clears the same pages again and again: with 8,000 page faults a step, part3 took 43 ms, not 31.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt and platform.libc_ver()[0] == "glibc":
@@ -331,7 +331,5 @@ class _Softmax(torch.autograd.Function):
     def backward(ctx, g):
         g, (y,) = _ready(g), ctx.saved_tensors
         dx = torch.empty_like(y)
-        getattr(kernels(), f"{ctx.name}_backward")(
-            dx.data_ptr(), g.data_ptr(), y.data_ptr(), y.shape[0], y.shape[1]
-        )
+        getattr(kernels(), f"{ctx.name}_backward")(dx.data_ptr(), g.data_ptr(), y.data_ptr(), y.shape[0], y.shape[1])
         return dx, None

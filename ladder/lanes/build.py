@@ -55,7 +55,9 @@ def load(path: Path) -> ctypes.CDLL:
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
-        raise LadderError(f"{path}: the compiled kernels do not load ({error}); remove the folder {path.parent}") from None
+        raise LadderError(
+            f"{path}: the compiled kernels do not load ({error}); remove the folder {path.parent}"
+        ) from None
 
 
 def build(cpu: str, extra_flags: tuple[str, ...] = (), cache: Path | None = None) -> Path:
@@ -109,8 +111,8 @@ def _compile(path, cpu, extra_flags):
         content = made.read_bytes()
         digest = made.with_suffix(".sha256")
         digest.write_text(hashlib.sha256(content).hexdigest())
-        os.replace(digest, path.with_suffix(".sha256"))
-        os.replace(made, path)
+        digest.replace(path.with_suffix(".sha256"))
+        made.replace(path)
 
 
 _NO_COMPILER = (
@@ -150,7 +152,9 @@ def _key(cpu, extra_flags):
     except importlib.metadata.PackageNotFoundError:
         raise LadderError(_NO_COMPILER) from None
     processor = _processor() if cpu.startswith("native") else ""
-    digest.update("\0".join([compiler, platform.system(), platform.machine(), cpu, processor, *FLAGS, *extra_flags]).encode())
+    digest.update(
+        "\0".join([compiler, platform.system(), platform.machine(), cpu, processor, *FLAGS, *extra_flags]).encode()
+    )
     return digest.hexdigest()[:32]
 
 

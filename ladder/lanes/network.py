@@ -189,7 +189,12 @@ def _gathered(modules, shape):
             stage, product = 1, module
             fields |= {"product": blocks.LINEAR, "out": module.out_features}
             now = (module.out_features, 1, 1)
-        elif type(module) in _ACTIVATIONS and stage < 4 and stage != 2 and getattr(module, "approximate", "none") == "none":
+        elif (
+            type(module) in _ACTIVATIONS
+            and stage < 4
+            and stage != 2
+            and getattr(module, "approximate", "none") == "none"
+        ):
             stage, field = (4, "after") if stage == 3 else (2, "before")
             fields[field] = _ACTIVATIONS[type(module)]
         elif isinstance(module, nn.BatchNorm2d) and stage < 3 and module.affine and module.track_running_stats:
