@@ -217,16 +217,30 @@ def test_not_a_number_is_not_lost():
 def test_faults_are_told():
     lanes = torch.zeros(2, 1, 4, 4, 16)
     block = blocks.Block(1, 4, 4, p=0.5)
-    with pytest.raises(LadderError, match="no places"):
+    with pytest.raises(LadderError, match="no list of"):
         blocks.run_block(block, lanes, 20)
     with pytest.raises(LadderError, match="have the shape"):
         blocks.run_block(block, lanes, 33)
     with pytest.raises(LadderError, match="float32"):
         network.Lanes(nn.ReLU(), nn.Flatten())(torch.zeros(2, 1, 4, 4, dtype=torch.float64))
+    with pytest.raises(LadderError, match="no list of"):
+        blocks.run_block(block, lanes, 20, places=torch.tensor([1], dtype=torch.int32))
+    for places in ([40, 3], [3, 16 * 32], [-1]):
+        with pytest.raises(LadderError, match="not sorted, or lie outside"):
+            blocks.run_block(block, lanes, 20, places=torch.tensor(places))
+    with pytest.raises(LadderError, match="float32 numbers"):
+        network.Lanes(nn.Conv2d(1, 2, 3).double(), nn.Flatten())(torch.zeros(2, 1, 4, 4))
     with pytest.raises(LadderError, match="batch of one"):
         network.Lanes(nn.Conv2d(1, 2, 4), nn.BatchNorm2d(2))(torch.zeros(1, 1, 4, 4))
     with pytest.raises(LadderError, match="does not fit"):
         network.Lanes(nn.Conv2d(1, 2, 5))(torch.zeros(2, 1, 4, 4))
+
+
+def test_weights_in_another_layout_of_memory():
+    torch.manual_seed(0)
+    conv, x = nn.Conv2d(3, 5, 3), torch.randn(4, 3, 6, 6)
+    y = network.Lanes(conv, nn.Flatten())(x)
+    assert torch.equal(network.Lanes(conv.to(memory_format=torch.channels_last), nn.Flatten())(x), y)
 
 
 def test_any_module_of_torch_can_stand_between():

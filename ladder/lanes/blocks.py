@@ -7,6 +7,7 @@ another activation, dropout, pooling. One call into C does all of it, forward or
 import ctypes
 import functools
 import platform
+import threading
 from dataclasses import dataclass
 
 import torch
@@ -76,6 +77,11 @@ class Block:
         return self.out, *((n + 2 * self.padding - reach - 1) // self.stride + 1 for n in (self.height, self.width))
 
     @functools.cached_property
+    def weights(self) -> int:
+        """The number of weights of the product."""
+        return 0 if self.product == NO_PRODUCT else self.out * (self.channels // self.groups) * self.kernel**2
+
+    @functools.cached_property
     def shape(self) -> tuple[int, int, int]:
         """The shape (channels, rows, columns) of the output."""
         channels, *sides = self.mapped
@@ -114,7 +120,7 @@ def kernels() -> ctypes.CDLL:
     pointer, size = ctypes.c_void_p, ctypes.c_ssize_t
     for name, arguments, result in (
         ("block_work", [pointer], size),
-        ("block_forward", [pointer] * 13 + [size, pointer], None),
+        ("block_forward", [pointer] * 13 + [size, pointer], size),
         ("block_backward", [pointer] * 15, None),
         ("lanes_from_images", [pointer, pointer, size, size], None),
         ("images_from_lanes", [pointer, pointer, size, size], None),
@@ -140,15 +146,18 @@ def _keep_freed_memory():
         mallopt(mmap_threshold, 2**25)  # the largest that it takes
 
 
-_work = torch.empty(0)
+class _Work(threading.local):
+    """Memory that no call keeps anything in: one piece a thread, which so stays in the cache."""
+
+    memory = torch.empty(0)
+
+    def address(self, floats):
+        if self.memory.numel() < floats:
+            self.memory = torch.empty(floats)
+        return self.memory.data_ptr()
 
 
-def _work_of(floats):
-    """Return the address of memory that no call keeps anything in: one piece, which so stays in the cache."""
-    global _work
-    if _work.numel() < floats:
-        _work = torch.empty(floats)
-    return _work.data_ptr()
+_work = _Work()
 
 
 def _ready(x):
@@ -157,6 +166,18 @@ def _ready(x):
         raise LadderError(f"the lanes compute in float32 on the CPU, not in {x.dtype} on {x.device}")
     x = x.contiguous()
     return x.clone() if x.data_ptr() % 64 else x
+
+
+def _parameter(values, count):
+    """Return `count` float32 numbers of a module, in the order of their shape. Raises LadderError."""
+    if values is None:
+        return None
+    if values.numel() != count or values.dtype != torch.float32 or values.device.type != "cpu":
+        raise LadderError(
+            f"the lanes expect {count} float32 numbers on the CPU here, not {values.dtype} {tuple(values.shape)} "
+            f"on {values.device}"
+        )
+    return values.contiguous()
 
 
 def _address(tensor):
@@ -191,7 +212,9 @@ def run_block(
     expected = (blocks_of(images), block.channels, block.height, block.width, LANES)
     if x.shape != expected:
         raise LadderError(f"{images} images in lanes have the shape {expected} here, not {tuple(x.shape)}")
-    gamma, beta = (norm.weight, norm.bias) if norm else (None, None)
+    channels = block.mapped[0]
+    weight, bias = _parameter(weight, block.weights), _parameter(bias, channels)
+    gamma, beta = (_parameter(norm.weight, channels), _parameter(norm.bias, channels)) if norm else (None, None)
     if not training:
         with torch.no_grad():
             return _forward(block, _ready(x), images, weight, bias, gamma, beta, norm, None, training=False)[0]
@@ -201,8 +224,8 @@ def run_block(
                 "a batch of one image leaves batch normalisation one value a channel; take another batch_size"
             )
         norm.num_batches_tracked.add_(1)
-    if block.p and places is None:
-        raise LadderError("dropout has no places to drop yet; draw them for every batch")
+    if block.p and (places is None or places.dtype != torch.int64 or not places.is_contiguous()):
+        raise LadderError("dropout has no list of int64 places to drop yet; draw one for every batch")
     return _Block.apply(x, weight, bias, gamma, beta, block, images, norm, places if block.p else None)
 
 
@@ -216,11 +239,14 @@ def _forward(block, x, images, weight, bias, gamma, beta, norm, places, training
         kept = x if copies else out if block.is_product_alone else x.new_empty(x.shape[0], *block.mapped, LANES)
         moments = x.new_empty(2, block.mapped[0]) if block.norm else None
         dropped = None if places is None else x.new_empty(x.shape[0], *block.mapped, dtype=torch.int16)
-    kernels().block_forward(
+    count = 0 if places is None else places.numel()
+    marked = kernels().block_forward(
         sizes, out.data_ptr(), _address(kept), _address(moments), x.data_ptr(), _address(weight), _address(bias),
         _address(gamma), _address(beta), _address(norm and norm.running_mean), _address(norm and norm.running_var),
-        _address(dropped), _address(places), 0 if places is None else places.numel(), _work_of(floats),
+        _address(dropped), _address(places), count, _work.address(floats),
     )  # fmt: skip
+    if marked < count:
+        raise LadderError(f"dropout's places are not sorted, or lie outside of {images} images of {block.mapped}")
     return out, kept, moments, dropped
 
 
@@ -240,13 +266,13 @@ class _Block(torch.autograd.Function):
         block, g = ctx.block, _ready(g)
         sizes, floats, _ = _sizes(block, ctx.images, True)
         dx = torch.empty_like(x) if ctx.needs_input_grad[0] or block.product == NO_PRODUCT else None
-        d_weight = None if weight is None else torch.empty_like(weight)
+        d_weight = None if weight is None else x.new_empty(weight.shape)
         d_bias = x.new_empty(block.mapped[0]) if ctx.has_bias else None
-        d_gamma, d_beta = (torch.empty_like(gamma), torch.empty_like(beta)) if block.norm else (None, None)
+        d_gamma, d_beta = (x.new_empty(gamma.shape), x.new_empty(beta.shape)) if block.norm else (None, None)
         kernels().block_backward(
             sizes, _address(dx), _address(d_weight), _address(d_bias), _address(d_gamma), _address(d_beta),
             g.data_ptr(), x.data_ptr(), kept.data_ptr(), _address(moments), _address(weight), _address(gamma),
-            _address(beta), _address(dropped), _work_of(floats),
+            _address(beta), _address(dropped), _work.address(floats),
         )  # fmt: skip
         return dx, d_weight, d_bias, d_gamma, d_beta, None, None, None, None
 

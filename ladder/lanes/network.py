@@ -34,7 +34,7 @@ class Dropout(nn.Module):
         if not self.training:
             return x
         if self.places is None:
-            raise LadderError("dropout has no places to drop yet; draw them for every batch")
+            raise LadderError("dropout has no list of int64 places to drop yet; draw one for every batch")
         kept = torch.full(x.shape, 1 / (1 - self.p), dtype=x.dtype, device=x.device)
         kept.view(-1)[self.places] = 0
         return x * kept
@@ -197,7 +197,7 @@ def _gathered(modules, shape):
         ):
             stage, field = (4, "after") if stage == 3 else (2, "before")
             fields[field] = _ACTIVATIONS[type(module)]
-        elif isinstance(module, nn.BatchNorm2d) and stage < 3 and module.affine and module.track_running_stats:
+        elif isinstance(module, nn.BatchNorm2d) and stage < 3 and _is_known_norm(module):
             stage, norm = 3, module
             fields |= {"norm": True, "eps": module.eps, "momentum": module.momentum}
         elif isinstance(module, Dropout) and stage < 5:
@@ -217,6 +217,11 @@ def _is_known_conv(conv):
     sizes = (conv.kernel_size, conv.stride, conv.dilation)
     padded = isinstance(conv.padding, tuple) and conv.padding[0] == conv.padding[1] and conv.padding_mode == "zeros"
     return padded and all(a == b for a, b in sizes)
+
+
+def _is_known_norm(norm):
+    """Return whether a BatchNorm2d has all that is usual: weights, running statistics, a fixed momentum."""
+    return norm.affine and norm.track_running_stats and norm.momentum is not None
 
 
 def _conv_fields(conv, shape):

@@ -177,7 +177,8 @@ static void finish(const Block *s, Work *w, vec *out, const vec *kept, const Cha
 
 // kept: 0 in inference. moments[2][out]: the batch's means and 1 / sqrt(variance + eps), or 0 in inference, where the
 // running statistics stand for them. dropped[blocks][out][rows][columns]: what dropout drops, from places[count].
-EXPORT void block_forward(const Block *s, vec *out, vec *kept, float *moments, const vec *x, const float *weight,
+// Returns how many of the places are fit to be dropped.
+EXPORT ptrdiff_t block_forward(const Block *s, vec *out, vec *kept, float *moments, const vec *x, const float *weight,
                           const float *bias, const float *gamma, const float *beta, float *running_mean,
                           float *running_variance, Dropped *dropped, const int64_t *places, ptrdiff_t count, float *work) {
     const Conv *c = &s->conv;
@@ -190,7 +191,7 @@ EXPORT void block_forward(const Block *s, vec *out, vec *kept, float *moments, c
         linear_forward(kept ? kept : w.map, x, w.packed, bias, blocks, c->in, c->out);
     }
     lay_border(s, &w);
-    if (dropped) mark_dropped(dropped, places, count, blocks, size);
+    ptrdiff_t marked = dropped ? mark_dropped(dropped, places, count, blocks, size) : 0;
     if (s->norm && !moments)
         for (int o = 0; o < c->out; o++) {
             float factor = gamma[o] * (float)(1 / __builtin_sqrt((double)running_variance[o] + s->eps));
@@ -215,7 +216,7 @@ EXPORT void block_forward(const Block *s, vec *out, vec *kept, float *moments, c
             }
         }
     }
-    if (!norm_later) return;
+    if (!norm_later) return marked;
 
     for (int o = 0; o < c->out; o++) {
         Moments m = moments_of_batch(w.sums + o, w.products + o, c->out, s->images, n, s->eps, s->momentum,
@@ -230,6 +231,7 @@ EXPORT void block_forward(const Block *s, vec *out, vec *kept, float *moments, c
             ptrdiff_t at = (ptrdiff_t)block * c->out + o;
             finish(s, &w, out + at * pooled_of(s), kept + at * n, w.channel + o, dropped ? dropped + at * n : 0);
         }
+    return marked;
 }
 
 // --- backward -------------------------------------------------------------------------------------------------------

@@ -13,4 +13,4 @@ INLINE ivec dropped_lanes(Dropped bits) {
     return (all & lane) != 0;
 }
 
-void mark_dropped(Dropped *dropped, const int64_t *places, ptrdiff_t count, int blocks, ptrdiff_t elements);
+ptrdiff_t mark_dropped(Dropped *dropped, const int64_t *places, ptrdiff_t count, int blocks, ptrdiff_t elements);
