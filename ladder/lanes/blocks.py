@@ -24,16 +24,14 @@ LARGEST = 2**31 - 1  # of a size in C
 
 
 class _Sizes(ctypes.Structure):
-    """`Block` of kernels/block.c."""
+    """`Block` of kernels/block.h."""
 
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("images", "product")),
         *((name, ctypes.c_int32) for name in ("channels", "out", "height", "width")),
         *((name, ctypes.c_int32) for name in ("kernel", "stride", "padding", "dilation", "groups")),
         *((name, ctypes.c_int32) for name in ("before", "norm", "after")),
-        *((name, ctypes.c_float) for name in ("eps", "momentum")),
-        ("dropout", ctypes.c_int32),
-        ("scale", ctypes.c_float),
+        *((name, ctypes.c_float) for name in ("eps", "momentum", "scale")),
         *((name, ctypes.c_int32) for name in ("pool", "pool_height", "pool_width")),
         *((name, ctypes.c_int32) for name in ("pool_kernel_height", "pool_kernel_width", "pool_stride")),
     )
@@ -103,11 +101,11 @@ def _sizes(block, images, training):
         raise LadderError(f"a block's window does not fit on its map: its output would be {block.shape}")
     if max(images, channels * height * width, block.channels * block.height * block.width) * LANES > LARGEST:
         raise LadderError(f"{images} images of {block.mapped} are too many for the lanes; take a smaller batch_size")
-    dropout = training and block.p > 0
+    scale = 1 / (1 - block.p) if training else 1
     sizes = _Sizes(
         images, block.product, block.channels, channels, block.height, block.width, block.kernel, block.stride,
         block.padding, block.dilation, block.groups, block.before, block.norm, block.after, block.eps, block.momentum,
-        dropout, 1 / (1 - block.p) if dropout else 1, block.pool, height, width, *block.pool_kernel, block.pool_stride,
+        scale, block.pool, height, width, *block.pool_kernel, block.pool_stride,
     )  # fmt: skip
     return ctypes.addressof(sizes), kernels().block_work(ctypes.addressof(sizes)), sizes
 

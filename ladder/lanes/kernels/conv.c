@@ -28,8 +28,8 @@ void conv_pack_turned(float *packed, const float *w, const Conv *c) {
     }
 }
 
-// out[channels out][height][width] at any strides from x, of one group. The `inside` rows of x from `top` on lie between
-// its borders. A tile of outputs takes all channels before the next tile, so that its inputs are read from the
+// out[channels out][height][width] at any strides from x, of one group. The `inside` rows of x from `top` on lie
+// between its borders. A tile of outputs takes all channels before the next tile, so that its inputs are read from the
 // first-level cache: a 3x3 convolution of 10 channels reads 15 KB for 6 outputs.
 static void correlate(Map out, int out_channels, int height, int width, Map x, int in_channels, int top, int inside,
                       int kernel, int stride, int dilation, const float *packed, const float *bias) {

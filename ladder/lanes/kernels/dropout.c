@@ -2,8 +2,8 @@
 // the list, whatever block it is in, so that the draw does not depend on how batches are filled up to blocks.
 #include "dropout.h"
 
-// dropped[blocks][elements], a bit for each image, from places[count]; elements: how many an image has. Returns how many
-// places it has marked: fewer than count where they are not sorted, or lie beyond the last block.
+// dropped[blocks][elements], a bit for each image, from places[count]; elements: how many an image has. Returns how
+// many places it has marked: fewer than count where they are not sorted, or lie beyond the last block.
 ptrdiff_t mark_dropped(Dropped *dropped, const int64_t *places, ptrdiff_t count, int blocks, ptrdiff_t elements) {
     for (ptrdiff_t i = 0; i < blocks * elements; i++) dropped[i] = 0;
     ptrdiff_t i = 0, marked = 0;

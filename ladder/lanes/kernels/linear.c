@@ -1,5 +1,5 @@
-// A linear layer and its gradients. Blocks of images stand where a convolution has neighbouring pixels, so that a weight
-// serves several of them once it is in a register.
+// A linear layer and its gradients. Blocks of images stand where a convolution has neighbouring pixels, so that a
+// weight serves several of them once it is in a register.
 //
 // y[b][o]  = bias[o] + sum over i of w[o][i] x[b][i], in this order
 // dx[b][i] = sum over o of w[o][i] dy[b][o]: linear_forward with the weights transposed

@@ -8,7 +8,8 @@ enum { SUMS = 12 };
 EXPORT float peak(ptrdiff_t rounds, float factor, float offset) {
     part sum[SUMS], f = splat_part(factor), g = splat_part(offset);
     UNROLL for (int i = 0; i < SUMS; i++) sum[i] = splat_part(i);
-    for (ptrdiff_t round = 0; round < rounds; round++) UNROLL for (int i = 0; i < SUMS; i++) sum[i] = fused(sum[i], f, g);
+    for (ptrdiff_t round = 0; round < rounds; round++)
+        UNROLL for (int i = 0; i < SUMS; i++) sum[i] = fused(sum[i], f, g);
     UNROLL for (int i = 1; i < SUMS; i++) sum[0] += sum[i];
     return sum[0][0];
 }

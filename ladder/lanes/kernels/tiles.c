@@ -54,8 +54,8 @@ void weight_any(int O, int width, float *dw, ptrdiff_t dw_channel, const float *
     }
 }
 
-void pack_weights(float *packed, const float *w, int out, ptrdiff_t w_out, int channels, ptrdiff_t w_channel, int kernel,
-                  int turn) {
+void pack_weights(float *packed, const float *w, int out, ptrdiff_t w_out, int channels, ptrdiff_t w_channel,
+                  int kernel, int turn) {
     int tiles = tile_count(out, TILE_CHANNELS), taps = kernel * kernel;
     for (int tile = 0, first = 0; tile < tiles; tile++) {
         int size = tile_size(out, tiles, tile);

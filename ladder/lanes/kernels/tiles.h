@@ -22,7 +22,8 @@ INLINE int weight_width(int channels) {
     return channels >= 4 ? 3 : channels == 3 ? 4 : channels == 2 ? 5 : 9;
 }
 
-// n things in as few tiles of at most `most` as can be, their sizes differing by 1 at most: how many, and the i-th size.
+// n things in as few tiles of at most `most` as can be, their sizes differing by 1 at most: how many tiles, and the
+// i-th size.
 INLINE int tile_count(int n, int most) {
     return (n + most - 1) / most;
 }
@@ -30,15 +31,15 @@ INLINE int tile_size(int n, int count, int i) {
     return n / count + (i < n % count);
 }
 
-// Where the inputs of a convolution lie: from one channel to the next, from one row or column of the kernel to the next,
-// and from one output to the next.
+// Where the inputs of a convolution lie: from one channel to the next, from one row or column of the kernel to the
+// next, and from one output to the next.
 typedef struct {
     ptrdiff_t channel, kernel_row, kernel_column, output;
 } Steps;
 
 // out[o][p] = bias[o] + sum over channel, ky, kx of w[channel][ky][kx][o] x[channel][ky][kx][p], in this order.
-// o < O and p < P are known when the tile is compiled. x and out point at one part of the lanes; x and w at the first of
-// the `rows` of each channel's kernel that count, where the others meet nothing but the border.
+// o < O and p < P are known when the tile is compiled. x and out point at one part of the lanes; x and w at the first
+// of the `rows` of each channel's kernel that count, where the others meet nothing but the border.
 INLINE void forward_tile(const int O, const int P, float *out, ptrdiff_t out_channel, ptrdiff_t out_column,
                          const float *x, Steps step, const float *w, const float *bias, int channels, int kernel,
                          int rows) {
@@ -104,5 +105,5 @@ void weight_any(int O, int T, float *dw, ptrdiff_t dw_channel, const float *cons
 
 // The weights of each tile of output channels side by side, as forward_tile reads them:
 // packed[tile][channel][ky][kx][o] from w[out][...] at the strides given. With `turn`, ky and kx run backwards.
-void pack_weights(float *packed, const float *w, int out, ptrdiff_t w_out, int channels, ptrdiff_t w_channel, int kernel,
-                  int turn);
+void pack_weights(float *packed, const float *w, int out, ptrdiff_t w_out, int channels, ptrdiff_t w_channel,
+                  int kernel, int turn);
