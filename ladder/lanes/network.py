@@ -1,0 +1,254 @@
+"""A network of plain torch modules, computed by the lanes: same modules, same names, same state_dict.
+
+`Lanes` is a Sequential. Where it trains or evaluates, each convolution or linear layer and what follows it become one
+block (ladder/lanes/blocks.py); a module that the lanes do not know runs as it is, between two changes of layout.
+"""
+
+import functools
+import math
+from collections import OrderedDict
+
+import torch
+from torch import nn
+
+from ladder.errors import LadderError
+from ladder.lanes import blocks
+from ladder.lanes.blocks import Block
+from ladder.shapes import layer_table
+
+_ACTIVATIONS = {nn.ReLU: blocks.RELU, nn.Tanh: blocks.TANH, nn.GELU: blocks.GELU, nn.SiLU: blocks.SILU}
+
+
+class Dropout(nn.Module):
+    """Dropout by a list: while training, zero the elements in `places` and scale the others by 1/(1-p).
+
+    places: int64, sorted, numbers of elements in [image][channel][row][column] of the batch; drawn anew for every
+    batch. elements: how many an image has here.
+    """
+
+    def __init__(self, p: float, elements: int):
+        super().__init__()
+        self.p, self.elements, self.places = p, elements, None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return x
+        if self.places is None:
+            raise LadderError("dropout has no list of int64 places to drop yet; draw one for every batch")
+        kept = torch.full(x.shape, 1 / (1 - self.p), dtype=x.dtype, device=x.device)
+        kept.view(-1)[self.places] = 0
+        return x * kept
+
+
+class Lanes(nn.Sequential):
+    """A Sequential of torch's own modules that maps float32 [N, channels, S, S] to [N, classes] on the CPU."""
+
+    def forward(self, x: torch.Tensor, images: int | None = None) -> torch.Tensor:
+        """Return the outputs [N, classes]. x: as above, or in lanes; then `images` says how many of them count."""
+        images = len(x) if images is None else images
+        return blocks.from_lanes(self.in_lanes(x, images), images).flatten(1)
+
+    def in_lanes(self, x: torch.Tensor, images: int) -> torch.Tensor:
+        """Return the outputs in lanes, [blocks, classes, 1, 1, 16]; see `forward`."""
+        if x.dim() == 4:
+            x = blocks.to_lanes(x)
+        for step in self._steps(tuple(x.shape[1:4])):
+            x = step(x, images)
+        return x
+
+    def _steps(self, shape):
+        """Return the functions (x in lanes, images) -> y in lanes that the modules come down to."""
+        known = self.__dict__.setdefault("_known_steps", {})
+        modules = tuple(self)
+        key = (shape, *map(id, modules))
+        if key not in known:
+            known.clear()
+            known[key] = _planned(modules, shape)
+        return known[key]
+
+    def __getstate__(self):
+        return {name: value for name, value in self.__dict__.items() if name != "_known_steps"}
+
+
+def build(recipe) -> Lanes:
+    """Return the network of a Recipe: a module <number>_<operation> for each layer, as the card counts them.
+
+    Its weights are torch's own random ones. Raises LadderError where the layers' shapes do not fit.
+    """
+    rows = layer_table(recipe)
+    modules = ((f"{number}_{row.layer.name}", _module(row)) for number, row in enumerate(rows, start=1))
+    return Lanes(OrderedDict(modules))
+
+
+def _module(row):
+    """Return the torch module of a Row of a layer table."""
+    layer = row.layer
+    match layer.name:
+        case "conv":
+            sizes = {name: getattr(layer, name) for name in ("stride", "padding", "dilation", "groups", "bias")}
+            return nn.Conv2d(row.in_shape[0], layer.out, layer.kernel, **sizes)
+        case "linear":
+            return nn.Linear(row.in_shape[0], layer.out)
+        case "batch_norm":
+            return nn.BatchNorm2d(row.shape[0])
+        case "dropout":
+            return Dropout(layer.p, math.prod(row.shape))
+        case "max_pool":
+            return nn.MaxPool2d(layer.kernel, layer.stride)
+        case "avg_pool":
+            return nn.AvgPool2d(layer.kernel, layer.stride)
+        case "global_avg_pool":
+            return nn.AdaptiveAvgPool2d(1)
+    simple = {
+        "relu": nn.ReLU,
+        "tanh": nn.Tanh,
+        "gelu": nn.GELU,
+        "silu": nn.SiLU,
+        "flatten": nn.Flatten,
+        "softmax": lambda: nn.Softmax(dim=-1),
+        "log_softmax": lambda: nn.LogSoftmax(dim=-1),
+    }
+    if layer.name not in simple:
+        raise LadderError(f"the lanes know no operation {layer.name}")
+    return simple[layer.name]()
+
+
+# --- from modules to blocks ---------------------------------------------------------------------------------------
+
+
+def _planned(modules, shape):
+    """Return the steps of `modules` for maps of `shape` (channels, rows, columns)."""
+    steps, position = [], 0
+    while position < len(modules):
+        step, used, shape = _step(modules[position:], shape)
+        steps.append(step)
+        position += used
+    return steps
+
+
+def _step(modules, shape):
+    """Return (step, number of modules it does, shape behind it) for the first of `modules`."""
+    first = modules[0]
+    if isinstance(first, nn.Flatten) and (first.start_dim, first.end_dim) == (1, -1):
+        features = math.prod(shape)
+        return lambda x, images: x.reshape(x.shape[0], features, 1, 1, blocks.LANES), 1, (features, 1, 1)
+    if isinstance(first, nn.Softmax | nn.LogSoftmax) and shape[1:] == (1, 1) and first.dim in (1, -1):
+        function = blocks.softmax if isinstance(first, nn.Softmax) else blocks.log_softmax
+        return lambda x, images: function(x), 1, shape
+    used, fields, parts = _gathered(modules, shape)
+    if not used:
+        return functools.partial(_run_plain, first), 1, _plain_shape(first, shape)
+    block = Block(**fields)
+    return functools.partial(_run, block, modules[:used], parts), used, block.shape
+
+
+def _run(block, modules, parts, x, images):
+    """Run a block of lanes. parts: its modules with a state: product, norm, dropout, or None."""
+    product, norm, dropout = parts
+    if x.shape[1] != block.channels:  # a convolution over a whole map is a linear layer
+        x = x.reshape(x.shape[0], block.channels, 1, 1, blocks.LANES)
+    return blocks.run_block(
+        block,
+        x,
+        images,
+        None if product is None else product.weight,
+        None if product is None else product.bias,
+        norm,
+        None if dropout is None else dropout.places,
+        modules[0].training,
+    )
+
+
+def _run_plain(module, x, images):
+    """Run a module that the lanes do not know. Features lie on maps of 1 x 1; it sees them flat, if it must."""
+    x = blocks.from_lanes(x, images)
+    return blocks.to_lanes(module(x))
+
+
+def _plain_shape(module, shape):
+    """Return the shape behind a module of torch, found by running it once on zeros."""
+    was_training = module.training
+    with torch.no_grad():
+        out = module.eval()(torch.zeros(1, *shape))
+    module.train(was_training)
+    return (*out.shape[1:], 1, 1)[:3]
+
+
+def _gathered(modules, shape):
+    """Return (number of modules, fields of Block, (product, norm, dropout)) of the longest block that begins here."""
+    fields = dict(zip(("channels", "height", "width"), shape, strict=True))
+    product = norm = dropout = None
+    stage, used = 0, 0  # product 1, before 2, norm 3, after 4, dropout 5, pool 6
+    now = shape
+    for module in modules:
+        if isinstance(module, nn.Conv2d) and stage < 1 and _is_known_conv(module):
+            stage, product = 1, module
+            fields |= _conv_fields(module, shape)
+            now = Block(**fields).mapped
+        elif isinstance(module, nn.Linear) and stage < 1 and shape[1:] == (1, 1):
+            stage, product = 1, module
+            fields |= {"product": blocks.LINEAR, "out": module.out_features}
+            now = (module.out_features, 1, 1)
+        elif (
+            type(module) in _ACTIVATIONS
+            and stage < 4
+            and stage != 2
+            and getattr(module, "approximate", "none") == "none"
+        ):
+            stage, field = (4, "after") if stage == 3 else (2, "before")
+            fields[field] = _ACTIVATIONS[type(module)]
+        elif isinstance(module, nn.BatchNorm2d) and stage < 3 and _is_known_norm(module):
+            stage, norm = 3, module
+            fields |= {"norm": True, "eps": module.eps, "momentum": module.momentum}
+        elif isinstance(module, Dropout) and stage < 5:
+            stage, dropout = 5, module
+            fields["p"] = module.p
+        elif (pool := _pool_fields(module, now)) and stage < 6:
+            stage = 6
+            fields |= pool
+        else:
+            break
+        used += 1
+    return used, fields, (product, norm, dropout)
+
+
+def _is_known_conv(conv):
+    """Return whether a Conv2d is square in all its sizes and padded with zeros."""
+    sizes = (conv.kernel_size, conv.stride, conv.dilation)
+    padded = isinstance(conv.padding, tuple) and conv.padding[0] == conv.padding[1] and conv.padding_mode == "zeros"
+    return padded and all(a == b for a, b in sizes)
+
+
+def _is_known_norm(norm):
+    """Return whether a BatchNorm2d has all that is usual: weights, running statistics, a fixed momentum."""
+    return norm.affine and norm.track_running_stats and norm.momentum is not None
+
+
+def _conv_fields(conv, shape):
+    """Return the fields of Block for a Conv2d on maps of `shape`: a linear layer's where it covers the whole map."""
+    kernel, padding = conv.kernel_size[0], conv.padding[0]
+    if shape[1:] == conv.kernel_size and not padding and conv.groups == 1 and conv.dilation[0] == 1:
+        sizes = {"channels": math.prod(shape), "height": 1, "width": 1}
+        return sizes | {"product": blocks.LINEAR, "out": conv.out_channels}
+    return {
+        "product": blocks.CONV,
+        "out": conv.out_channels,
+        "kernel": kernel,
+        "stride": conv.stride[0],
+        "padding": padding,
+        "dilation": conv.dilation[0],
+        "groups": conv.groups,
+    }
+
+
+def _pool_fields(module, shape):
+    """Return the fields of Block for a pooling module on maps of `shape`, or None for what is none of the known."""
+    if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
+        return {"pool": blocks.AVERAGE_POOL, "pool_kernel": shape[1:], "pool_stride": max(shape[1:])}
+    if not isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+        return None
+    sizes = (module.kernel_size, module.stride, module.padding, getattr(module, "dilation", 1))
+    if not all(isinstance(size, int) for size in sizes) or module.padding or module.ceil_mode or sizes[3] != 1:
+        return None
+    kind = blocks.MAX_POOL if isinstance(module, nn.MaxPool2d) else blocks.AVERAGE_POOL
+    return {"pool": kind, "pool_kernel": (module.kernel_size,) * 2, "pool_stride": module.stride}

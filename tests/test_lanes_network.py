@@ -1,0 +1,98 @@
+"""The networks of all rungs in lanes, against plain torch in float64 with the same weights and dropped places."""
+
+import io
+
+import pytest
+import torch
+from test_lanes_blocks import error, margin, passes, plain
+
+from ladder import cards
+from ladder import network as todays
+from ladder.lanes import network
+
+TRIES = 60  # seeds, until no ReLU or max-pooling of a network is about to change its mind
+
+
+def distinct_networks():
+    """Yield the rungs whose networks differ."""
+    seen = []
+    for rung in cards.rung_names():
+        recipe = cards.resolve(rung)
+        if (recipe.network, recipe.input.size) not in seen:
+            seen.append((recipe.network, recipe.input.size))
+            yield rung
+
+
+def drawn(recipe, images, seed):
+    """Return (network in lanes with weights and dropped places, images)."""
+    torch.manual_seed(seed)
+    net = network.build(recipe)
+    for parameter in net.parameters():
+        if parameter.dim() == 1:
+            parameter.data += torch.randn_like(parameter) / 10
+    for module in net:
+        if isinstance(module, network.Dropout):
+            module.places = (torch.rand(images * module.elements) < module.p).nonzero().flatten()
+    return net, torch.randn(images, 1, recipe.input.size, recipe.input.size)
+
+
+@pytest.mark.parametrize("rung", list(distinct_networks()))
+def test_outputs_and_gradients_are_torchs(rung):
+    recipe = cards.resolve(rung)
+    images = 3 if rung.startswith("s7_basic") else 9  # the larger a network, the rarer is a clear case
+    for seed in range(TRIES):
+        net, x = drawn(recipe, images, seed)
+        with torch.no_grad():
+            clear = margin(plain(net, torch.float64), x.to(torch.float64))
+        if clear > 2e-6:
+            break
+    g = torch.randn(len(x), 10)
+    double, single = plain(net, torch.float64), plain(net, torch.float32)
+    found, expected, torchs = passes(net, x, g), passes(double, x.to(torch.float64), g), passes(single, x, g)
+    for name, value in expected.items():
+        if name.startswith("buffer") and float(value.abs().max()) < 1e-5:
+            continue  # the mean of a map on both sides of 0
+        # part3 is so deep that torch's own float32 is off by 2e-5
+        assert error(found[name], value) < max(1e-5, 1.5 * error(torchs[name], value)), (name, clear)
+    net.eval(), double.eval()
+    with torch.no_grad():
+        assert error(net(x), double(x.to(torch.float64))) < 1e-5
+
+
+@pytest.mark.parametrize("rung", ["net9", "lenet5", "part3", "sprint"])
+def test_the_state_is_that_of_todays_network(rung):
+    recipe = cards.resolve(rung)
+    lanes, plain_torch = network.build(recipe), todays.build(recipe, 0)
+    lanes.load_state_dict(plain_torch.state_dict())
+    assert {k: (v.shape, v.dtype) for k, v in lanes.state_dict().items()} == {
+        k: (v.shape, v.dtype) for k, v in plain_torch.state_dict().items()
+    }
+    x = torch.randn(50, 1, recipe.input.size, recipe.input.size)
+    with torch.inference_mode():
+        assert error(lanes.eval()(x), plain_torch.eval()(x).to(torch.float64)) < 1e-4
+
+
+def test_a_network_is_saved_and_loaded_as_any_module():
+    recipe = cards.resolve("sprint")
+    net, x = drawn(recipe, 17, 0)
+    net(x)
+    file = io.BytesIO()
+    torch.save(net, file)
+    file.seek(0)
+    again = torch.load(file, weights_only=False)
+    with torch.no_grad():
+        assert torch.equal(again.eval()(x), net.eval()(x))
+
+
+def test_the_same_call_gives_the_same_bytes():
+    net, x = drawn(cards.resolve("net9"), 33, 0)
+    g = torch.randn(33, 10)
+    with torch.no_grad():
+        net.eval()(x[:16])  # evaluation between two steps leaves nothing behind
+    net.train()
+    state = {name: value.clone() for name, value in net.state_dict().items()}
+    first = passes(net, x, g)
+    net.zero_grad()
+    net.load_state_dict(state)
+    for name, value in passes(net, x, g).items():
+        assert torch.equal(value, first[name]), name
