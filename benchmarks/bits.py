@@ -69,7 +69,6 @@ def numbers(*shape, seed=0):
 def random_numbers(recipes):
     """Yield (name, tensors) of what a run draws."""
     import torch
-
     from ladder.network.layers import BITS, bernoulli_indices
 
     generator = torch.Generator().manual_seed(0)
@@ -94,8 +93,8 @@ def weights(recipes):
 def augmentations(recipes):
     """Yield (name, tensors) of how images are moved and resized, and of the float64 functions on the way."""
     import torch
-
     from ladder.data.augment import augment
+
     from ladder.data.synthetic import synthetic_digits
     from ladder.network.inference import normalise, prepare
 
@@ -114,10 +113,10 @@ def augmentations(recipes):
 def layers(recipes):
     """Yield (name, tensors) for the forward and backward pass of every distinct layer."""
     import torch
+    from ladder.network.layers import NormReluDrop, draw_dropout
 
     from ladder.cards import layer_table
     from ladder.network.build import build
-    from ladder.network.layers import NormReluDrop, draw_dropout
 
     seen = set()
     for recipe in recipes.values():

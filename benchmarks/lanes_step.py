@@ -16,9 +16,9 @@ import time
 import torch
 
 from ladder import cards
+from ladder.cards import layer_table
 from ladder.lanes import network
 from ladder.lanes.blocks import kernels
-from ladder.shapes import layer_table
 
 REPEATS = 15
 

@@ -86,8 +86,7 @@ def main():
     parser.add_argument("file", type=Path)
     path = parser.parse_args().file
     recipes, seeds = read_search(path)
-    machine.configure(portable=True)
-    # torch reads what `configure` set when it is imported
+    # these import torch, which takes seconds
     from ladder.runs import store
     from ladder.runs.pool import RunsFailedError, computed_here, train_many, training_pool
 

@@ -31,8 +31,7 @@ def main():
     parser.add_argument("rungs", nargs="*", metavar="rung")
     wanted = asked_for(parser.parse_args().rungs or stale())
     recipes = {rung: planned(rung) for rung in wanted}
-    machine.configure(portable=True)
-    # torch reads what `configure` set when it is imported
+    # these import torch, which takes seconds
     from ladder.runs import store
     from ladder.runs.pool import computed_here, train_many, training_pool
 

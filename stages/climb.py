@@ -43,8 +43,7 @@ def main():
     target = cards.read_params().evaluate.target
     recipe = cards.read_recipe(RUNGS / asked.rung / "recipe.yaml")
     seeds = range(asked.seeds)
-    machine.configure(recipe.portable)
-    # torch reads what `configure` set when it is imported
+    # these import torch, which takes seconds
     from ladder.runs import store
     from ladder.runs.pool import process_pool
 

@@ -31,8 +31,7 @@ def measure_seed(recipe, seed):
 def main():
     params = cards.read_params()
     recipe = cards.read_recipe(REPORTS / "recipe.yaml")
-    machine.configure(recipe.portable)
-    # torch reads what `configure` set when it is imported
+    # these import torch, which takes seconds
     from ladder.evaluation import pictures
     from ladder.runs.pool import process_pool
 

@@ -5,7 +5,6 @@ again; it stays when code is only moved or renamed, so that none is trained agai
 Usage: python -m stages.measuring. Reads: rungs/cards/. Writes: reports/measuring.txt.
 """
 
-from ladder import machine
 from ladder.command import run_stage
 from ladder.evaluation.measurement_hash import measuring
 from ladder.files import write_text
@@ -15,7 +14,6 @@ HASH = REPORTS / "measuring.txt"
 
 
 def main():
-    machine.configure(portable=True)
     write_text(HASH, measuring() + "\n")
     print(f"measuring: see {HASH}")
 

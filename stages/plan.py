@@ -8,7 +8,7 @@ With a rung's name as argument, for the ladder: reads no params.yaml, writes rep
 
 import argparse
 
-from ladder import cards, machine
+from ladder import cards
 from ladder.cards import layer_table, parameters
 from ladder.cards.model_page import model_report
 from ladder.command import run_stage
@@ -19,8 +19,7 @@ from ladder.paths import REPORTS
 def planned(recipe):
     """Return a Recipe with its fingerprint. Raises LadderError where its layers do not fit."""
     layer_table(recipe)
-    machine.configure(recipe.portable)
-    from ladder.training.fingerprint import fingerprint  # imports torch, which reads what `configure` set
+    from ladder.training.fingerprint import fingerprint  # imports torch, which takes seconds
 
     return recipe.model_copy(update={"fingerprint": fingerprint(recipe)})
 

@@ -55,8 +55,7 @@ def mean_and_deviation(values):
 def main():
     seeds = asked_for(RUNGS)
     recipes = {rung: planned(rung) for rung in RUNGS}
-    machine.configure(portable=True)
-    # torch reads what `configure` set when it is imported
+    # these import torch, which takes seconds
     from ladder.runs.pool import process_pool
 
     data = read_split("train")

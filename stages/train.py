@@ -27,8 +27,7 @@ def write_history(rows):
 def main():
     seeds = range(cards.read_params().seeds)
     recipe = cards.read_recipe(REPORTS / "recipe.yaml")
-    machine.configure(recipe.portable)
-    # torch reads what `configure` set when it is imported
+    # these import torch, which takes seconds
     from ladder.data.tensors import write_tensors
     from ladder.runs.pool import computed_here, train_seeds, training_pool
 

@@ -1,13 +1,9 @@
-"""Shared by all tests: portable bits and the real data."""
+"""Shared by all tests: the real data."""
 
 import os
 
 import pytest
 from projects import REPOSITORY, run_module
-
-from ladder import machine
-
-machine.configure(portable=True)  # before any test imports torch; processes that tests start inherit it
 
 
 @pytest.fixture(scope="session")

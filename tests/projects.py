@@ -57,7 +57,7 @@ PLANNED = {}  # {parameters: recipe.yaml}
 
 def make_project(folder, digits, **params):
     """Lay out a folder as the pipeline's stages expect it, with a few real digits as its data."""
-    from safetensors.torch import save_file  # imports torch, which reads what `machine.configure` set before
+    from safetensors.torch import save_file  # imports torch, which takes seconds
 
     images, labels = digits
     shutil.copytree(REPOSITORY / "rungs/cards", folder / "rungs/cards")

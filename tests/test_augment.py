@@ -7,7 +7,8 @@ from torchvision import transforms
 from torchvision.transforms import functional as F
 
 from ladder import cards
-from ladder.data.augment import augment
+from ladder.cards.augmentations import augment
+from ladder.lanes import draws
 
 COUNT = 64
 
@@ -17,14 +18,14 @@ def images():
     return torch.randint(0, 256, (COUNT, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 
 
-def uniforms(draws):
-    """Return what an augmentation draws: `draws` vectors of one float64 an image, from seed 5."""
-    generator = torch.Generator().manual_seed(5)
-    return [torch.rand(COUNT, dtype=torch.float64, generator=generator) for _ in range(draws)]
+def uniforms(vectors):
+    """Return what an augmentation draws: `vectors` vectors of one float64 an image, from seed 5."""
+    generator = draws.generator(5)
+    return [draws.uniform(COUNT, generator) for _ in range(vectors)]
 
 
 def augmented(images, steps):
-    return augment(images, steps, torch.Generator().manual_seed(5))
+    return augment(images, steps, draws.generator(5))
 
 
 def test_rotation_then_rotation_is_two_of_torchvisions(images):

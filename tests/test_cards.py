@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from torch import nn
 
 from ladder import cards, files
 from ladder.cards import shapes
@@ -36,15 +37,13 @@ def test_network_has_the_sources_shapes_fields_and_parameters(rung):
 
     built = build(recipe, seed=0)
     seen = {}
-    for name, module in built.named_children():  # <number>_<operation>; a norm takes in what follows it
+    for name, module in built.named_children():  # <number>_<operation>
         number = int(name.split("_")[0])
         module.register_forward_hook(lambda module, args, output, n=number: seen.update({n: list(output.shape[1:])}))
     built.eval()
     with torch.no_grad():
-        built(torch.zeros(2, 1, recipe.input.size, recipe.input.size))
-    shapes_of = {number: shape for number, (_, shape, _, _) in enumerate(facts["layers"], start=1)}
-    assert seen == {number: shapes_of[number] for number in seen}
-    assert set(shapes_of) - set(seen) <= {n for n, row in enumerate(table, start=1) if row[0] in ("relu", "dropout")}
+        nn.Sequential.forward(built, torch.zeros(2, 1, recipe.input.size, recipe.input.size))
+    assert seen == {number: shape for number, (_, shape, _, _) in enumerate(facts["layers"], start=1)}
     assert sum(parameter.numel() for parameter in built.parameters()) == facts["parameters"]
 
 
@@ -72,7 +71,7 @@ def test_a_written_recipe_reads_back_the_same(rung, tmp_path):
 
 KEYS = [
     *("rung", "input", "network", "epochs", "batch_size", "loss", "optimizer", "learning_rate", "schedule"),
-    *("augment", "holdout", "portable", "device", "fingerprint"),
+    *("augment", "holdout", "device", "fingerprint"),
 ]
 NEW_WORDS = {
     "label_smoothing": 0.05,

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from ladder.errors import LadderError
+from ladder.exceptions import LadderError
 from ladder.lanes import blocks, network
 from ladder.lanes.build import library
 

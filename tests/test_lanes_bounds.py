@@ -10,7 +10,7 @@ import mmap
 import pytest
 import torch
 
-from ladder.lanes import augment, draws, dropout, losses, optimizers, pixels
+from ladder.lanes import draws, dropout, losses, optimizers, pixels, resample
 
 PAGE = mmap.PAGESIZE
 
@@ -52,13 +52,13 @@ def test_images(edge, images, channels, size):
         return edge(draws.uniform(math.prod(shape), generator).view(shape))
 
     x = edge((255 * uniform(images, channels, size, size)).to(torch.uint8))
-    augment.rotate(x, 360 * uniform(images) - 180, fill=3)
+    resample.rotate(x, 360 * uniform(images) - 180, fill=3)
     shifts = 80 * uniform(2, images) - 40
-    augment.affine(x, 2 * uniform(images) - 1, shifts, 0.5 + uniform(images), uniform(images) / 2 - 0.25)
-    augment.shift(x, edge(shifts.floor()))
+    resample.affine(x, 2 * uniform(images) - 1, shifts, 0.5 + uniform(images), uniform(images) / 2 - 0.25)
+    resample.shift(x, edge(shifts.floor()))
     for other in (1, 14, 28, 40):
-        augment.resize(x, other)
-        augment.center_crop(x, edge(uniform(images) < 0.5), min(other, size))
+        resample.resize(x, other)
+        resample.center_crop(x, edge(uniform(images) < 0.5), min(other, size))
     picked = edge((images * uniform(images)).to(torch.int64))
     pixels.normalise(x, picked, edge(pixels.pixel_values([0.1] * channels, [0.3] * channels)))
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ladder.errors import LadderError
+from ladder.exceptions import LadderError
 from ladder.lanes import build
 
 SOURCE = '__attribute__((visibility("default"))) int answer(void) { return 42; }\n'

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from ladder import cards
-from ladder.lanes import augment, build, draws, dropout, losses, optimizers, pixels
+from ladder.cards.augmentations import augment
+from ladder.lanes import build, draws, dropout, losses, optimizers, pixels, resample
 
 LESSER = ("haswell", "x86_64") if platform.machine().lower() in ("x86_64", "amd64") else ("generic",)
 # These change only where every run's bytes change.
@@ -36,9 +37,9 @@ def batches():
         cards.Affine(translate=2),
     ]
     for channels, side in ((1, 28), (3, 33)):
-        images = augment.augment(noise(50, channels, side, side).to(torch.uint8), steps, generator)
+        images = augment(noise(50, channels, side, side).to(torch.uint8), steps, generator)
         yield images
-        yield augment.resize(images, 40)
+        yield resample.resize(images, 40)
         yield pixels.normalise(images, None, pixels.pixel_values([0.1] * channels, [0.3] * channels))
 
 
@@ -69,7 +70,7 @@ def kernels_of(monkeypatch):
     """Return a function that makes all modules call the kernels of a processor."""
 
     def choose(cpu):
-        for module in (augment, dropout, losses, optimizers, pixels):
+        for module in (resample, dropout, losses, optimizers, pixels):
             monkeypatch.setattr(module, "library", lambda: build.library(cpu))
         dropout._kernel.cache_clear()
 

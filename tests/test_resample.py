@@ -7,7 +7,7 @@ from pillow import one_by_one
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as F
 
-from ladder.pixels import resample
+from ladder.lanes import resample
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_affine_by_whole_pixels_is_a_shift_into_black(images, shift):
                 expected[..., row, column] = images[..., row - down, column - right]
     assert torch.equal(moved(images, shift=shift), expected)
     everywhere = torch.tensor(shift).view(2, 1).expand(2, len(images))
-    assert torch.equal(resample.shift(images, everywhere, 100), expected)
+    assert torch.equal(resample.shift(images, everywhere.to(torch.float64)), expected)
 
 
 def test_affine_by_quarter_turns_is_numpys(images):

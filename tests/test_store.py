@@ -22,8 +22,6 @@ KILLS = 20
 PROGRAM = """
 import os, signal, sys
 sys.path[:0] = [{repository!r}, {tests!r}]
-from ladder import machine
-machine.configure(portable=True)
 import torch
 {before}
 from projects import small

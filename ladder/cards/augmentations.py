@@ -1,5 +1,6 @@
 """The augmentations that a card can name, one class each: arguments and what becomes of a batch of images."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, model_validator
@@ -7,7 +8,8 @@ from pydantic import Field, model_validator
 from ladder.cards.schema import Count, Word
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from numpy.random import BitGenerator
+    from torch import Tensor
 
 
 class Augmentation(Word):
@@ -16,9 +18,9 @@ class Augmentation(Word):
     def check(self, size: int) -> None:
         """Raise ValueError where images of size x size pixels cannot be augmented so."""
 
-    def __call__(self, images: "Tensor", generator: "Generator") -> "Tensor":
-        """Return uint8 images [N, 1, S, S] augmented; random numbers are drawn on the images' device."""
-        raise NotImplementedError(f"{self.name} has no meaning in torch yet")
+    def __call__(self, images: "Tensor", generator: "BitGenerator") -> "Tensor":
+        """Return uint8 images [N, C, S, S], on the CPU, augmented. generator: from ladder.lanes.draws."""
+        raise NotImplementedError(f"{self.name} has no meaning yet")
 
 
 class Rotate(Augmentation):
@@ -29,10 +31,10 @@ class Rotate(Augmentation):
     fill: Annotated[int, Field(ge=0, le=255)] = 0
 
     def __call__(self, images, generator):
-        from ladder.pixels.resample import rotate
+        from ladder.lanes.draws import uniform
+        from ladder.lanes.resample import rotate
 
-        uniform = _uniform(images, generator)
-        return rotate(images, (2 * uniform - 1) * self.degrees, self.fill)
+        return rotate(images, (2 * uniform(len(images), generator) - 1) * self.degrees, self.fill)
 
 
 class CenterCrop(Augmentation):
@@ -47,14 +49,10 @@ class CenterCrop(Augmentation):
             raise ValueError(f"center_crop size {self.size} is larger than the image, {size}")
 
     def __call__(self, images, generator):
-        from ladder.pixels.resample import resize
+        from ladder.lanes.draws import uniform
+        from ladder.lanes.resample import center_crop
 
-        chosen = _uniform(images, generator) < self.p
-        side = images.shape[-1]
-        # a torchvision CenterCrop of an odd margin rounds half to even
-        start = round((side - self.size) / 2)
-        crop = images[chosen][..., start : start + self.size, start : start + self.size]
-        return images.index_put((chosen,), resize(crop, side))
+        return center_crop(images, uniform(len(images), generator) < self.p, self.size)
 
 
 class Affine(Augmentation):
@@ -77,15 +75,14 @@ class Affine(Augmentation):
         return self
 
     def __call__(self, images, generator):
-        import torch
+        from ladder.lanes.draws import uniform
+        from ladder.lanes.resample import affine, shift
 
-        from ladder.pixels.resample import affine, shift
-
-        angle, x, y, scale, shear = (_uniform(images, generator) for _ in range(5))
-        choices = 2 * self.translate + 1
-        shifts = torch.stack([x, y]).mul_(choices).floor_().sub_(self.translate)
+        draws = uniform(5 * len(images), generator).view(5, -1)
+        angle, _, _, scale, shear = draws
+        shifts = (draws[1:3] * (2 * self.translate + 1)).floor() - self.translate
         if not (self.degrees or self.scale or self.shear):
-            return shift(images, shifts.to(torch.int64), self.translate)  # the same pixels, but faster
+            return shift(images, shifts)  # the same pixels, but faster
         return affine(
             images,
             (2 * angle - 1) * (self.degrees / 180),
@@ -95,8 +92,11 @@ class Affine(Augmentation):
         )
 
 
-def _uniform(images: "Tensor", generator: "Generator") -> "Tensor":
-    """Return one float64 in [0, 1) for each image [N], on the images' device."""
-    import torch
+def augment(images: "Tensor", steps: Iterable[Augmentation], generator: "BitGenerator") -> "Tensor":
+    """Return a batch of uint8 images [N, C, S, S] augmented by a Recipe's `augment` steps, in their order.
 
-    return torch.rand(len(images), dtype=torch.float64, device=images.device, generator=generator)
+    Every image draws its own parameters.
+    """
+    for step in steps:
+        images = step(images, generator)
+    return images

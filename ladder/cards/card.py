@@ -17,7 +17,7 @@ from ladder.exceptions import LadderError
 from ladder.files import read_yaml
 
 CARDS = Path("rungs/cards")
-NOT_IN_A_CARDS_RECIPE = ("rung", "input", "network", "fingerprint", "portable", "device")
+NOT_IN_A_CARDS_RECIPE = ("rung", "input", "network", "fingerprint", "device")
 
 
 class Source(Strict):

@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 
 
 class Optimizer(Word):
-    """Moves the weights by their gradients.
-
-    The torch optimizers are the fused ones: they take one pass over memory, and no square root from MKL, whose bits
-    differ by processor.
-    """
+    """Moves the weights by their gradients: on the CPU by lanes' optimizers, elsewhere by torch's own."""
 
     def make(self, parameters: "Iterable[nn.Parameter]", rate: float) -> "TorchOptimizer":
         """Return the torch optimizer of a network's parameters at the learning rate `rate`."""
@@ -39,10 +35,8 @@ class Sgd(Optimizer):
         return self
 
     def make(self, parameters, rate):
-        from torch.optim import SGD
-
         groups = _groups(parameters, self.weight_decay)
-        return SGD(groups, rate, momentum=self.momentum, nesterov=self.nesterov, fused=True)
+        return _kind("SGD", groups)(groups, rate, momentum=self.momentum, nesterov=self.nesterov)
 
 
 class Adam(Optimizer):
@@ -51,9 +45,8 @@ class Adam(Optimizer):
     name: ClassVar = "adam"
 
     def make(self, parameters, rate):
-        from torch.optim import Adam
-
-        return Adam(_groups(parameters, 0.0), rate, fused=True)
+        groups = _groups(parameters, 0.0)
+        return _kind("Adam", groups)(groups, rate)
 
 
 def _groups(parameters: "Iterable[nn.Parameter]", weight_decay: float) -> list[dict]:
@@ -66,3 +59,13 @@ def _groups(parameters: "Iterable[nn.Parameter]", weight_decay: float) -> list[d
         {"params": [weight for weight in parameters if weight.ndim > 1], "weight_decay": weight_decay},
         {"params": [weight for weight in parameters if weight.ndim < 2], "weight_decay": 0.0},
     ]
+
+
+def _kind(name: str, groups: list[dict]) -> "type[TorchOptimizer]":
+    """Return the class of that name: lanes' where all parameters are on the CPU, else torch's own."""
+    from torch import optim
+
+    from ladder.lanes import optimizers
+
+    on_cpu = all(parameter.is_cpu for group in groups for parameter in group["params"])
+    return getattr(optimizers if on_cpu else optim, name)

@@ -19,7 +19,6 @@ class TrainOverrides(Overrides):
     """`train` in params.yaml."""
 
     holdout: Holdout | None = None
-    portable: bool | None = None
     device: Literal["cpu", "cuda"] | None = None
 
 

@@ -57,7 +57,6 @@ class Recipe(Strict):
     holdout: Annotated[
         Holdout, Field(description="training images, balanced by class, that the run watches but does not train on")
     ] = 0
-    portable: bool = True
     device: Literal["cpu", "cuda"] = "cpu"
     fingerprint: str | None = None
 

@@ -4,8 +4,7 @@ import torch
 
 from ladder.cards import CLASSES
 from ladder.exceptions import LadderError
-
-HOLDOUT_SEED = 20_160_113  # any constant: every recipe of the same size holds out the same images
+from ladder.lanes.draws import generator, permutation
 
 
 def holdout_mask(labels, size):
@@ -14,12 +13,11 @@ def holdout_mask(labels, size):
     Raises LadderError where a class has too few.
     """
     held = torch.zeros(len(labels), dtype=torch.bool)
-    generator = torch.Generator().manual_seed(HOLDOUT_SEED)
     for label in range(CLASSES if size else 0):
         members = (labels == label).nonzero().flatten()
         if len(members) <= size // CLASSES:
             raise LadderError(
                 f"holdout {size} wants {size // CLASSES} of the {len(members)} training images of a {label}"
             )
-        held[members[torch.randperm(len(members), generator=generator)[: size // CLASSES]]] = True
+        held[members[permutation(len(members), generator("holdout", label))[: size // CLASSES]]] = True
     return held

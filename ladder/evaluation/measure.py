@@ -8,6 +8,7 @@ import torch
 from ladder.data.holdout import holdout_mask
 from ladder.network.build import build
 from ladder.network.inference import accuracy, infer, prepare, probabilities
+from ladder.network.losses import loss_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def measure(recipe, weights, train, test):
     for state in weights:
         model.load_state_dict(state)
         outputs = infer(model, images, recipe)
-        losses.append(recipe.loss.value(outputs, labels).item())
+        losses.append(loss_of(recipe, outputs, labels)[1])
         accuracies.append(accuracy(outputs, labels))
     predictions = outputs.argmax(1)
     confidences = probabilities(recipe, outputs).gather(1, predictions.unsqueeze(1)).squeeze(1)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch.autograd.function import once_differentiable
 
-from ladder.errors import LadderError
+from ladder.exceptions import LadderError
 from ladder.lanes.build import library
 
 LANES = 16  # images side by side in a vector

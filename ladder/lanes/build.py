@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ladder.errors import LadderError
+from ladder.exceptions import LadderError
 
 KERNELS = Path(__file__).parent / "kernels"
 CACHE = Path(__file__).parents[2] / ".lanes"

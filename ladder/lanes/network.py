@@ -7,14 +7,16 @@ block (ladder/lanes/blocks.py); a module that the lanes do not know runs as it i
 import functools
 import math
 from collections import OrderedDict
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from numpy.random import BitGenerator
+from torch import Tensor, nn
 
-from ladder.errors import LadderError
+from ladder.exceptions import LadderError
 from ladder.lanes import blocks
 from ladder.lanes.blocks import Block
-from ladder.shapes import layer_table
+from ladder.lanes.dropout import dropped
 
 _ACTIVATIONS = {nn.ReLU: blocks.RELU, nn.Tanh: blocks.TANH, nn.GELU: blocks.GELU, nn.SiLU: blocks.SILU}
 
@@ -30,7 +32,7 @@ class Dropout(nn.Module):
         super().__init__()
         self.p, self.elements, self.places = p, elements, None
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
         if self.places is None:
@@ -41,14 +43,19 @@ class Dropout(nn.Module):
 
 
 class Lanes(nn.Sequential):
-    """A Sequential of torch's own modules that maps float32 [N, channels, S, S] to [N, classes] on the CPU."""
+    """A Sequential of torch's own modules that maps float32 [N, channels, S, S] to [N, classes].
 
-    def forward(self, x: torch.Tensor, images: int | None = None) -> torch.Tensor:
+    On the CPU the lanes compute it; elsewhere torch does.
+    """
+
+    def forward(self, x: Tensor, images: int | None = None) -> Tensor:
         """Return the outputs [N, classes]. x: as above, or in lanes; then `images` says how many of them count."""
+        if not x.is_cpu:
+            return super().forward(x)
         images = len(x) if images is None else images
         return blocks.from_lanes(self.in_lanes(x, images), images).flatten(1)
 
-    def in_lanes(self, x: torch.Tensor, images: int) -> torch.Tensor:
+    def in_lanes(self, x: Tensor, images: int) -> Tensor:
         """Return the outputs in lanes, [blocks, classes, 1, 1, 16]; see `forward`."""
         if x.dim() == 4:
             x = blocks.to_lanes(x)
@@ -70,47 +77,33 @@ class Lanes(nn.Sequential):
         return {name: value for name, value in self.__dict__.items() if name != "_known_steps"}
 
 
-def build(recipe) -> Lanes:
-    """Return the network of a Recipe: a module <number>_<operation> for each layer, as the card counts them.
+class Nested(Lanes):
+    """A sequence within a sequence, whose output is combined with its input.
 
-    Its weights are torch's own random ones. Raises LadderError where the layers' shapes do not fit.
+    combine: the function of (input, output); of elementwise sums and products alone, which are the same everywhere.
     """
-    rows = layer_table(recipe)
-    modules = ((f"{number}_{row.layer.name}", _module(row)) for number, row in enumerate(rows, start=1))
-    return Lanes(OrderedDict(modules))
+
+    def __init__(self, modules: OrderedDict[str, nn.Module], combine: Callable[[Tensor, Tensor], Tensor]):
+        super().__init__(modules)
+        self.combine = combine
+
+    def forward(self, x: Tensor, images: int | None = None) -> Tensor:
+        """Return the combined output [N, channels, rows, columns] of a map x, plain or in lanes."""
+        if not x.is_cpu:
+            return self.combine(x, super().forward(x))
+        images = len(x) if images is None else images
+        return blocks.from_lanes(self.in_lanes(x, images), images)
+
+    def in_lanes(self, x: Tensor, images: int) -> Tensor:
+        x = blocks.to_lanes(x) if x.dim() == 4 else x
+        return self.combine(x, super().in_lanes(x, images))
 
 
-def _module(row):
-    """Return the torch module of a Row of a layer table."""
-    layer = row.layer
-    match layer.name:
-        case "conv":
-            sizes = {name: getattr(layer, name) for name in ("stride", "padding", "dilation", "groups", "bias")}
-            return nn.Conv2d(row.in_shape[0], layer.out, layer.kernel, **sizes)
-        case "linear":
-            return nn.Linear(row.in_shape[0], layer.out)
-        case "batch_norm":
-            return nn.BatchNorm2d(row.shape[0])
-        case "dropout":
-            return Dropout(layer.p, math.prod(row.shape))
-        case "max_pool":
-            return nn.MaxPool2d(layer.kernel, layer.stride)
-        case "avg_pool":
-            return nn.AvgPool2d(layer.kernel, layer.stride)
-        case "global_avg_pool":
-            return nn.AdaptiveAvgPool2d(1)
-    simple = {
-        "relu": nn.ReLU,
-        "tanh": nn.Tanh,
-        "gelu": nn.GELU,
-        "silu": nn.SiLU,
-        "flatten": nn.Flatten,
-        "softmax": lambda: nn.Softmax(dim=-1),
-        "log_softmax": lambda: nn.LogSoftmax(dim=-1),
-    }
-    if layer.name not in simple:
-        raise LadderError(f"the lanes know no operation {layer.name}")
-    return simple[layer.name]()
+def draw_dropout(network: nn.Module, images: int, generator: BitGenerator) -> None:
+    """Draw, for a batch of `images` images, what every dropout of a network drops."""
+    for module in network.modules():
+        if isinstance(module, Dropout):
+            module.places = dropped(module.p, images * module.elements, generator)
 
 
 # --- from modules to blocks ---------------------------------------------------------------------------------------
@@ -129,6 +122,8 @@ def _planned(modules, shape):
 def _step(modules, shape):
     """Return (step, number of modules it does, shape behind it) for the first of `modules`."""
     first = modules[0]
+    if isinstance(first, Nested):
+        return first.in_lanes, 1, shape
     if isinstance(first, nn.Flatten) and (first.start_dim, first.end_dim) == (1, -1):
         features = math.prod(shape)
         return lambda x, images: x.reshape(x.shape[0], features, 1, 1, blocks.LANES), 1, (features, 1, 1)

@@ -12,7 +12,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
-from ladder import machine
 from ladder.exceptions import LadderError
 
 WORKER = "python -m dask worker {} --nthreads 1"
@@ -90,7 +89,6 @@ def train_away(recipe, images, labels, seed, files, epochs, place):
 
     epochs: a Dask Queue that takes (place, name, content) of each file as soon as it is there.
     """
-    machine.configure(recipe.portable)
     import torch
 
     from ladder.runs import store

@@ -1,27 +1,32 @@
 """A run: one recipe trained from one random seed. A pure function of its arguments, epoch by epoch.
 
-Randomness is a function of (seed, epoch), not of history: every epoch seeds a generator of its own for
-order, augmentation and dropout. So a run continues from any epoch with nothing but weights, optimizer
+Randomness is a function of (seed, epoch), not of history: every epoch has a generator of its own for order,
+augmentation and dropout. Therefore a run continues from any epoch with nothing but weights, optimizer
 state and the rows so far, and ends with the bytes of an uninterrupted one.
 """
 
-import hashlib
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor, nn
+from numpy.random import BitGenerator
+from torch import Tensor
 from torch.optim import Optimizer
 
 from ladder.cards import Moment, Recipe
-from ladder.data.augment import augment
+from ladder.cards.augmentations import augment
 from ladder.data.holdout import holdout_mask
 from ladder.exceptions import LadderError
+from ladder.lanes.draws import generator, permutation
+from ladder.lanes.network import Lanes, draw_dropout
 from ladder.network.build import build
-from ladder.network.inference import accuracy, infer, normalise, prepare
-from ladder.network.layers import draw_dropout
+from ladder.network.inference import infer, prepare, see
+from ladder.network.losses import loss_of
 from ladder.training.optimizers import make_optimizer, restore, set_rate, state_of
+
+AT_ONCE = 16  # batches augmented together: after the layers the caches are cold, and every small call costs 0.1 ms
 
 
 @dataclass(frozen=True)
@@ -53,23 +58,24 @@ def epochs(recipe: Recipe, images: Tensor, labels: Tensor, seed: int, done: Sequ
         raise LadderError("device is cuda, but torch finds no GPU here; set train.device to cpu, or leave it empty")
     set_up_torch()
     held_out = holdout_mask(labels, recipe.holdout)
-    images, labels = prepare(images, recipe), labels.to(recipe.device, torch.int64)
-    train_indices, holdout = (~held_out).nonzero().flatten().to(recipe.device), (images[held_out], labels[held_out])
+    images, labels = prepare(images, recipe), labels.to(torch.int64)
+    train_indices, holdout = (~held_out).nonzero().flatten(), (images[held_out], labels[held_out])
     model, optimizer = _start(recipe, seed, done)
     rows = [epoch.row for epoch in done]
     for number in range(len(rows) + 1, recipe.epochs + 1):
         rates = _rates(recipe, number, len(train_indices), [row["holdout_loss"] for row in rows])
-        generator = Generator(recipe.device).manual_seed(_folded(seed, number))
-        order = train_indices[torch.randperm(len(train_indices), generator=generator, device=images.device)]
-        losses, correct = _train(recipe, model, optimizer, _batches(recipe, images, labels, order), generator, rates)
+        draws = generator(seed, number)
+        order = train_indices[permutation(len(train_indices), draws)]
+        batches = _batches(recipe, images, labels, order, draws)
+        losses, correct = _train(recipe, model, optimizer, batches, draws, rates)
         _check_finite(losses, number)
         watched = _evaluate(recipe, model, *holdout) if recipe.holdout else (None, None)
         rows.append(
             {
                 "epoch": number,
                 "learning_rate": rates[0],
-                "train_loss": losses.to(torch.float64).sum().item() / len(order),
-                "train_accuracy": 100 * correct.item() / len(order),
+                "train_loss": math.fsum(losses) / len(order),
+                "train_accuracy": 100 * correct / len(order),
                 "holdout_loss": watched[0],
                 "holdout_accuracy": watched[1],
             }
@@ -78,32 +84,31 @@ def epochs(recipe: Recipe, images: Tensor, labels: Tensor, seed: int, done: Sequ
 
 
 def set_up_torch() -> None:
-    """Make this process compute as every run does: on one thread, by deterministic algorithms."""
-    torch.set_num_threads(1)  # another count sums in another order
+    """Make this process compute as every run does: on one thread, and on a GPU by deterministic algorithms."""
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # without it cuBLAS may sum in another order each time
+    torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # all of it is written before it is read
 
 
 def train_batch(
-    recipe: Recipe, model: nn.Module, optimizer: Optimizer, images: Tensor, labels: Tensor, generator: Generator
-) -> tuple[Tensor, Tensor]:
-    """Take one optimizer step on prepared uint8 images [B, 1, S, S] and labels int64 [B].
+    recipe: Recipe, model: Lanes, optimizer: Optimizer, images: Tensor, labels: Tensor, draws: BitGenerator
+) -> tuple[float, int]:
+    """Take one optimizer step on prepared and augmented uint8 images [B, 1, S, S] and labels int64 [B].
 
-    Return (mean loss without smoothing, number of correct images), both of before the step, as tensors [].
+    Return (mean loss without smoothing, number of correct images), both of before the step.
     """
-    x = normalise(augment(images, recipe.augment, generator), recipe)
-    draw_dropout(model, len(images), generator)
+    draw_dropout(model, len(images), draws)
     optimizer.zero_grad()
-    outputs = model(x)
-    loss = recipe.loss.value(outputs, labels)
-    recipe.loss.smoothed(loss, outputs, recipe.label_smoothing).backward()
+    objective, loss, correct = loss_of(recipe, see(model, images, recipe), labels.to(recipe.device))
+    objective.backward()
     optimizer.step()
-    return loss.detach(), (outputs.detach().argmax(1) == labels).sum()
+    return loss, correct
 
 
-def _start(recipe: Recipe, seed: int, done: Sequence[Epoch]) -> tuple[nn.Module, Optimizer]:
+def _start(recipe: Recipe, seed: int, done: Sequence[Epoch]) -> tuple[Lanes, Optimizer]:
     """Return the network and its optimizer as they are behind the epochs that are done."""
-    model = build(recipe, _folded(seed, "weights"))
+    model = build(recipe, seed)
     optimizer = make_optimizer(recipe, model)
     if done:
         model.load_state_dict(done[-1].weights)
@@ -118,55 +123,53 @@ def _rates(recipe: Recipe, epoch: int, images: int, holdout_losses: list[float |
     return [recipe.schedule.rate(recipe.learning_rate, moment) for moment in moments]
 
 
-def _batches(recipe: Recipe, images: Tensor, labels: Tensor, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (images, labels) of each batch, picked by the indices `order`, int64 [N]."""
-    for batch in order.split(recipe.batch_size):
-        yield images.index_select(0, batch), labels.index_select(0, batch)  # copies an image as a whole
+def _batches(
+    recipe: Recipe, images: Tensor, labels: Tensor, order: Tensor, draws: BitGenerator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (augmented images, labels) of each batch, picked by the indices `order`, int64 [N]."""
+    for several in order.split(AT_ONCE * recipe.batch_size):
+        picked = augment(images.index_select(0, several), recipe.augment, draws)
+        yield from zip(picked.split(recipe.batch_size), labels[several].split(recipe.batch_size), strict=True)
 
 
 def _train(
     recipe: Recipe,
-    model: nn.Module,
+    model: Lanes,
     optimizer: Optimizer,
     batches: Iterator[tuple[Tensor, Tensor]],
-    generator: Generator,
+    draws: BitGenerator,
     rates: list[float],
-) -> tuple[Tensor, Tensor]:
+) -> tuple[list[float], int]:
     """Train on all batches of an epoch, each at its rate.
 
-    Return running results, of each batch before its step: the sums of the images' losses, float32 [batches], and the
-    number of correct images of all batches, int64 [].
+    Return running results, of each batch before its step: the sum of its images' losses, and how many images of all
+    batches were correct.
     """
     losses, correct = [], 0
     for (images, labels), rate in zip(batches, rates, strict=True):
         set_rate(optimizer, rate)
-        loss, correct_of_batch = train_batch(recipe, model, optimizer, images, labels, generator)
+        loss, correct_of_batch = train_batch(recipe, model, optimizer, images, labels, draws)
         losses.append(loss * len(images))
         correct += correct_of_batch
-    return torch.stack(losses), correct
+    return losses, correct
 
 
-def _check_finite(losses: Tensor, epoch: int) -> None:
-    """Raise LadderError for the first batch of an epoch whose loss is not finite. losses: [batches]."""
-    if not losses.isfinite().all():
-        batch = int((~losses.isfinite()).nonzero()[0])
-        raise LadderError(
-            f"epoch {epoch}, batch {batch + 1}: the loss is {losses[batch].item()}; "
-            "nothing of this epoch is kept; try a smaller learning_rate"
-        )
+def _check_finite(losses: Sequence[float], epoch: int) -> None:
+    """Raise LadderError for the first batch of an epoch whose loss is not finite."""
+    for batch, loss in enumerate(losses, start=1):
+        if not math.isfinite(loss):
+            raise LadderError(
+                f"epoch {epoch}, batch {batch}: the loss is {loss}; "
+                "nothing of this epoch is kept; try a smaller learning_rate"
+            )
 
 
-def _evaluate(recipe: Recipe, model: nn.Module, images: Tensor, labels: Tensor) -> tuple[float, float]:
+def _evaluate(recipe: Recipe, model: Lanes, images: Tensor, labels: Tensor) -> tuple[float, float]:
     """Return (mean loss, accuracy in percent) in eval mode."""
-    outputs = infer(model, images, recipe)
-    return recipe.loss.value(outputs, labels).item(), accuracy(outputs, labels)
+    _, loss, correct = loss_of(recipe, infer(model, images, recipe), labels.to(recipe.device))
+    return loss, 100 * correct / len(labels)
 
 
 def _copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return tensors on the CPU, contiguous: a copy that later steps do not touch."""
     return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}
-
-
-def _folded(*parts: object) -> int:
-    """Return 32 bits that depend on all the parts: as many as torch's CPU generator takes for a seed."""
-    return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:4], "little")

@@ -1,30 +1,14 @@
-"""Random augmentation of a batch: draw the parameters, then move the pixels.
-
-What the steps mean is in their cards, and how pixels move in kernels/resample.c.
-"""
+"""Images resized, rotated, cropped and moved: the same pixels on any processor. How: kernels/resample.c."""
 
 import functools
 import math
 
-import numpy as np
 import torch
 
-from ladder.cards import Affine, CenterCrop, Rotate
 from ladder.lanes.addresses import address
 from ladder.lanes.build import library
-from ladder.lanes.draws import uniform
 
 WEIGHT_BITS = 22  # as in kernels/resample.c
-
-
-def augment(images: torch.Tensor, steps: list, generator: np.random.BitGenerator) -> torch.Tensor:
-    """Return a batch of uint8 images [B, C, S, S] augmented by a Recipe's `augment` steps, in their order.
-
-    Every image draws its own parameters from `generator`.
-    """
-    for step in steps:
-        images = _AUGMENTATIONS[type(step)](images, step, generator)
-    return images
 
 
 def rotate(images: torch.Tensor, angles: torch.Tensor, fill: int) -> torch.Tensor:
@@ -135,32 +119,6 @@ def _frame(images):
     """Return room for one image of kernels/resample.c with its border."""
     side = images.shape[-1]
     return images.new_empty(side + 3, side + 3)
-
-
-def _rotate(images, step, generator):
-    return rotate(images, (2 * uniform(len(images), generator) - 1) * step.degrees, step.fill)
-
-
-def _center_crop(images, step, generator):
-    return center_crop(images, uniform(len(images), generator) < step.p, step.size)
-
-
-def _affine(images, step, generator):
-    uniforms = uniform(5 * len(images), generator).view(5, -1)
-    angle, _, _, scale, shear = uniforms
-    shifts = (uniforms[1:3] * (2 * step.translate + 1)).floor() - step.translate
-    if not (step.degrees or step.scale or step.shear):
-        return shift(images, shifts)  # the same pixels, sooner
-    return affine(
-        images,
-        (2 * angle - 1) * (step.degrees / 180),
-        shifts,
-        1 + (2 * scale - 1) * step.scale,
-        (2 * shear - 1) * (step.shear / 180),
-    )
-
-
-_AUGMENTATIONS = {Rotate: _rotate, CenterCrop: _center_crop, Affine: _affine}
 
 
 @functools.cache

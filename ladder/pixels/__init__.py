@@ -1,1 +1,0 @@
-"""Images moved and resized in integers: the same pixels on any processor."""
