@@ -13,6 +13,11 @@
     case 7: if (most(O) >= 7) DO(O, 7); return;                                                                        \
     case 8: if (most(O) >= 8) DO(O, 8); return;                                                                        \
     case 9: if (most(O) >= 9) DO(O, 9); return;                                                                        \
+    case 10: if (most(O) >= 10) DO(O, 10); return;                                                                     \
+    case 11: if (most(O) >= 11) DO(O, 11); return;                                                                     \
+    case 12: if (most(O) >= 12) DO(O, 12); return;                                                                     \
+    case 13: if (most(O) >= 13) DO(O, 13); return;                                                                     \
+    case 14: if (most(O) >= 14) DO(O, 14); return;                                                                     \
     }
 #define EVERY_TILE(DO, channels, most)                                                                                 \
     switch (O) {                                                                                                       \

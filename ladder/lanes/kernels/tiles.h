@@ -10,15 +10,16 @@
 // 16, 6 by 2 takes 12, 2 and 1; 4 by 3 would take all 16, and the compiler then keeps some in memory: 56 GFLOP/s
 // instead of 110 on a processor that can do 129 (Zen 4, 10 -> 12 channels, 3x3). The gradient's tile has no weight to
 // hold, and 4 by 3 does 98 there, 6 by 2 does 92.
-enum { TILE_CHANNELS = REGISTERS == 32 ? 5 : 6, WEIGHT_CHANNELS = REGISTERS == 32 ? 5 : 4, TILE_WIDEST = 9 };
+// One channel by 14 outputs is for convolutions in groups of one: with 9 outputs at most, they did 51 instead of 67.
+enum { TILE_CHANNELS = REGISTERS == 32 ? 5 : 6, WEIGHT_CHANNELS = REGISTERS == 32 ? 5 : 4, TILE_WIDEST = 14 };
 
 // The largest second side of a tile with `channels` channels: outputs in forward_tile, weights in weight_tile.
 INLINE int tile_width(int channels) {
-    if (REGISTERS == 32) return channels >= 5 ? 5 : channels == 4 ? 6 : channels == 3 ? 8 : 9;
-    return channels >= 4 ? 2 : channels == 3 ? 3 : channels == 2 ? 5 : 9;
+    if (REGISTERS == 32) return channels >= 5 ? 5 : channels == 4 ? 6 : channels == 3 ? 8 : channels == 2 ? 9 : 14;
+    return channels >= 4 ? 2 : channels == 3 ? 3 : channels == 2 ? 5 : 14;
 }
 INLINE int weight_width(int channels) {
-    if (REGISTERS == 32) return tile_width(channels);
+    if (REGISTERS == 32) return channels == 1 ? 9 : tile_width(channels);
     return channels >= 4 ? 3 : channels == 3 ? 4 : channels == 2 ? 5 : 9;
 }
 
