@@ -50,7 +50,7 @@ def test_resizing_keeps_black_and_white():
 def moved(images, angle=0.0, shift=(0, 0), scale=1.0, shear=0.0):
     """Return images under one affine move: degrees, pixels, a factor, degrees."""
     count = len(images)
-    shifts = torch.tensor(shift, dtype=torch.float64).view(2, 1).expand(2, count)
+    shifts = torch.tensor(shift, dtype=torch.float64).view(2, 1).repeat(1, count)
     angles, scales, shears = (
         torch.full((count,), value, dtype=torch.float64) for value in (angle / 180, scale, shear / 180)
     )
@@ -99,7 +99,7 @@ def test_affine_by_whole_pixels_is_a_shift_into_black(images, shift):
             if 0 <= row - down < 28 and 0 <= column - right < 28:
                 expected[..., row, column] = images[..., row - down, column - right]
     assert torch.equal(moved(images, shift=shift), expected)
-    everywhere = torch.tensor(shift).view(2, 1).expand(2, len(images))
+    everywhere = torch.tensor(shift).view(2, 1).repeat(1, len(images))
     assert torch.equal(resample.shift(images, everywhere.to(torch.float64)), expected)
 
 

@@ -20,15 +20,14 @@ EPOCHS, SEEDS, IMAGES, TEST, HOLDOUT, TARGET = 3, range(2), 300, 150, 100, 10.0
 
 def measuring():
     """Return 64 hexadecimal digits for all that is measured of RUNGS at random weights, and for moved images."""
-    import torch
-
-    from ladder.data.augment import augment
+    from ladder.cards.augmentations import augment
     from ladder.data.synthetic import synthetic_digits
+    from ladder.lanes.draws import generator
 
     digest = hashlib.sha256()
     images, labels = synthetic_digits(IMAGES)
     for how in MOVED.values():
-        moved = augment(images, [cards.Affine(**how)], torch.Generator().manual_seed(0))
+        moved = augment(images, [cards.Affine(**how)], generator("moved"))
         digest.update(moved.numpy().tobytes())
     for rung in RUNGS:
         recipe = cards.resolve(rung)
@@ -63,12 +62,12 @@ def row(epoch, more):
 
 def random_weights(model, seed):
     """Return a network's state with every number of it drawn anew, its normalisations' means and variances too."""
-    import torch
+    from ladder.lanes.draws import generator, uniform
 
-    generator = torch.Generator().manual_seed(seed)
+    draws = generator("random weights", seed)
     state = model.state_dict()
     for name, value in state.items():
         if value.is_floating_point():
-            drawn = torch.rand(value.shape, generator=generator)
+            drawn = uniform(value.numel(), draws).to(value.dtype).view(value.shape)
             state[name] = drawn + 0.5 if name.endswith("running_var") else (drawn - 0.5) / 2
     return state

@@ -16,11 +16,12 @@ def views(images, labels):
     """
     import torch
 
-    from ladder.data.augment import augment
+    from ladder.cards.augmentations import augment
+    from ladder.lanes.draws import generator
 
     right = torch.ones(len(labels), dtype=torch.bool)
     right[list(MISLABELLED)] = False
     found = {ALL: (images, labels), RIGHT: (images[right], labels[right])}
     for column, how in MOVED.items():
-        found[column] = augment(images, [cards.Affine(**how)], torch.Generator().manual_seed(0)), labels
+        found[column] = augment(images, [cards.Affine(**how)], generator("moved")), labels
     return found
