@@ -1,4 +1,7 @@
-"""The optimizers that a card can name, one class each: arguments and the torch optimizer they mean."""
+"""The optimizers that a card can name, one class each: arguments and the torch optimizer they mean.
+
+They are torch's fused ones, which take one pass over memory, and no square root from MKL: its bits differ by processor.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
@@ -13,11 +16,7 @@ if TYPE_CHECKING:
 
 
 class Optimizer(Word):
-    """Moves the weights by their gradients.
-
-    The torch optimizers are the fused ones: they take one pass over memory, and no square root from MKL, whose bits
-    differ by processor.
-    """
+    """Moves the weights by their gradients."""
 
     def make(self, parameters: "Iterable[nn.Parameter]", rate: float) -> "TorchOptimizer":
         """Return the torch optimizer of a network's parameters at the learning rate `rate`."""
