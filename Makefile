@@ -5,10 +5,10 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help repository repro climb restore test test-fast lint bench lock
+.PHONY: help repository repro climb experiments restore test test-fast lint bench lock
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
 
 repro: repository .venv/installed  ## run the pipeline: data, train, evaluate, reports; then say what it reached
 	dvc repro
@@ -19,6 +19,10 @@ climb: repository .venv/installed  ## run the whole ladder: every rung, all its 
 	dvc repro preprocess rungs/dvc.yaml:plan rungs/dvc.yaml:measuring
 	python -m commands.train_ladder
 	dvc repro dvc.yaml rungs/dvc.yaml
+
+experiments: repository .venv/installed  ## list the experiments on the last five commits: what each changed and reached
+	@dvc exp show --no-pager -n 5 --only-changed --drop '(?!train\.).*(/|_|loss|gap|Created)' \
+		--sort-by accuracy --sort-order desc
 
 restore: .venv/installed  ## fetch data, models and earlier runs, where a DVC remote is set up
 	@if [ -z "$$(dvc remote list)" ]; then echo "no DVC remote is set up: what is missing will be run here"; \
