@@ -117,9 +117,8 @@ class _Composer(Composer):
     def compose_node(self, parent, index):
         event = self.parser.peek_event()
         if getattr(event, "anchor", None):
-            raise ComposerError(
-                None, None, f"the anchor {event.anchor!r}; write the values themselves", event.start_mark
-            )
+            fault = f"anchors and aliases such as {event.anchor!r} are not read; write the value itself"
+            raise ComposerError(None, None, fault, event.start_mark)
         return super().compose_node(parent, index)
 
 
