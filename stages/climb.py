@@ -12,7 +12,8 @@ from itertools import repeat
 from ladder import cards, machine
 from ladder.command import run_stage
 from ladder.data.splits import read_split
-from ladder.evaluation.tables import said, write_rung
+from ladder.evaluation.metrics import headline
+from ladder.evaluation.tables import evaluation_of, history_rows, write_results
 from ladder.exceptions import LadderError
 from ladder.paths import RUNGS
 from ladder.runs.plans import trained
@@ -54,8 +55,8 @@ def main():
         measured = dict(zip(seeds, executor.map(measure_run, repeat(recipe), seeds), strict=True))
     rows = {seed: store.rows(store.folder_of(recipe, train["images"], train["labels"], seed)) for seed in seeds}
     labels = read_split("test")["labels"].numpy()
-    found = write_rung(RUNGS / asked.rung, recipe, measured, rows, labels, target)
-    print(f"climb: {asked.rung}, seeds: {asked.seeds}: {said(found, len(labels))}")
+    values = write_results(RUNGS / asked.rung, evaluation_of(recipe, measured, history_rows(rows), labels, target))
+    print(f"climb: {asked.rung}, seeds: {asked.seeds}: {headline(values, len(labels))}")
 
 
 if __name__ == "__main__":

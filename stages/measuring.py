@@ -7,7 +7,7 @@ Usage: python -m stages.measuring. Reads: rungs/cards/. Writes: reports/measurin
 
 from ladder import machine
 from ladder.command import run_stage
-from ladder.evaluation.measurement_hash import measuring
+from ladder.evaluation.measurement_hash import measurement_hash
 from ladder.files import write_text
 from ladder.paths import REPORTS
 
@@ -16,7 +16,7 @@ HASH = REPORTS / "measuring.txt"
 
 def main():
     machine.configure(portable=True)
-    write_text(HASH, measuring() + "\n")
+    write_text(HASH, measurement_hash() + "\n")
     print(f"measuring: see {HASH}")
 
 

@@ -62,7 +62,7 @@ def confusion(table, title):
         return png(figure)
 
 
-def errors(table, images, seeds, title):
+def misread(table, images, seeds, title):
     """Return a gallery of misread test images, the most confident mistakes first.
 
     table: seed, index, label, prediction, confidence (reports/errors.csv); images: uint8 [N, 1, 28, 28]. Above
