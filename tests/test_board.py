@@ -206,8 +206,12 @@ def test_cards_in_a_circle_are_one_line(project):
     ("file", "content", "fault"),
     [
         ("metrics.json", "{", "reports/rungs/skeleton/ is not as `evaluate` writes it"),
-        ("metrics.json", '{"parameters": 7598}', "skeleton/metrics.json: train_accuracy: None is no number"),
-        ("metrics.json", '{"parameters": NaN}', "skeleton/metrics.json: parameters: nan is no number"),
+        ("metrics.json", '{"parameters": 7598}', "skeleton/metrics.json: train_accuracy is None, not a number"),
+        (
+            "metrics.json",
+            '{"parameters": NaN}',
+            "skeleton/ is not as `evaluate` writes it (metrics.json: NaN is no finite number)",
+        ),
         ("curves.csv", "seed\n0\n", "reports/rungs/skeleton/ is not as `evaluate` writes it"),
         ("errors.csv", None, "there is no reports/rungs/skeleton/errors.csv; run `dvc repro rungs/dvc.yaml`"),
         ("../../data.json", None, "there is no reports/data.json; run `dvc repro`"),

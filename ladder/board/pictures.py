@@ -1,9 +1,10 @@
 """The ladder's two pictures, as PNG bytes: the same bytes for the same data and libraries.
 
-Apart from ladder/pictures.py, so that a change here does not ask for the stages that draw with that.
+Separate from ladder/evaluation/pictures.py, so that editing it does not rerun evaluate.
 """
 
 import textwrap
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from statistics import median
 
@@ -29,10 +30,10 @@ FALLEN = 2  # points below the median of its rung's seeds: such a seed is writte
 SLOTS, LETTERS = 11, 150  # rungs, and letters of their titles beside each other, that a strip has room for
 
 
-def steps(rows, target):
+def steps(rows: list[dict], target: float) -> bytes:
     """Return a strip for each project: its rungs from left to right, each with its mean, interval and seeds.
 
-    rows: of ladder.board.facts; target: percent. A line leads to each rung from the one that it is judged against,
+    rows: of ladder.board.rows.facts; target: percent. A line leads to each rung from the one that it is judged against,
     where both stand in one strip: solid where a difference was shown, else dotted. Hollow: the accuracy that was
     reported.
     """
@@ -56,10 +57,10 @@ def steps(rows, target):
         return png(figure)
 
 
-def parameters(rows, target, limit):
+def parameters(rows: list[dict], target: float, limit: int) -> bytes:
     """Return test accuracy against parameters: of all rungs, and larger beside them the part where most are.
 
-    rows: of ladder.board.facts; target: percent; limit: parameters. Filled: our mean with its interval; hollow,
+    rows: of ladder.board.rows.facts; target: percent; limit: parameters. Filled: our mean with its interval; hollow,
     joined to it by a thin line: what was reported.
     """
     looks = _looks(rows)
@@ -97,7 +98,12 @@ def _looks(rows):
 
 
 def _project(project):
-    return f"Project {project}" if project else "Own rungs"
+    return _no_formula(f"Project {project}") if project else "Own rungs"
+
+
+def _no_formula(text):
+    """Return text in which matplotlib sees no formula, which would begin at a dollar sign."""
+    return text.replace("$", r"\$")
 
 
 def _mark(label, **look):
@@ -133,7 +139,10 @@ def _strip(axis, rows, target, color, marker):
     axis.set_ylabel("test accuracy, %")
     axis.grid(axis="x", visible=False)
     width = max(LETTERS // len(rows), 13)
-    titles = [textwrap.fill(row["title"], width, max_lines=4, placeholder=" …", break_long_words=False) for row in rows]
+    titles = [
+        textwrap.fill(_no_formula(row["title"]), width, max_lines=4, placeholder=" …", break_long_words=False)
+        for row in rows
+    ]
     axis.set_xticks(
         range(len(rows)), [f"{row['rung']}\n{title}" for row, title in zip(rows, titles, strict=True)], fontsize=SMALL
     )
@@ -146,7 +155,7 @@ def _mean(axis, place, row, color, marker):
     axis.plot(place, row["accuracy"], marker, color=color, markersize=7, markeredgecolor="white", markeredgewidth=0.5)
 
 
-def span(rows):
+def span(rows: Iterable[dict]) -> tuple[float, float]:
     """Return the lowest and the highest accuracy that a strip shows: of all seeds but those that have FALLEN."""
     shown = [value for row in rows for value in row["accuracies"] if not _has_fallen(row, value)]
     shown += [row["reported_test"] for row in rows if row["reported_test"] is not None]
@@ -210,12 +219,12 @@ def _labels(axis, rows, looks, column):
         )
 
 
-def left_of(parameters, all_parameters):
+def left_of(parameters: int, all_parameters: Iterable[int]) -> float:
     """Return where a label ends that stands left of its point, and of those with fewer, but half as many or more."""
     return min(other for other in all_parameters if parameters / 2 <= other <= parameters) / 1.25
 
 
-def apart(wanted, gap, low, high):
+def apart(wanted: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:
     """Return places as near as possible to those wanted (ascending), at least `gap` apart and within low..high."""
     steps = gap * np.arange(len(wanted))
     if not len(wanted):

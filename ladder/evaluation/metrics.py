@@ -3,7 +3,6 @@
 A new metric is a new entry, and where needed the function above it that computes it.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -135,15 +134,15 @@ class Metric:
         whole, (low, high) = self.decimals == 0, self.bounds
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
             kind = "a whole number" if whole else "a number"
-            limits = f"of {low} or more" if math.isinf(high) else f"from {low} to {high}"
-            raise ValueError(f"{self.key} is {shortened(value)}, not {kind} {limits}")
+            raise ValueError(f"{self.key} is {shortened(value)}, not {kind} from {low:,} to {high:,}")
 
 
 def _one_image(test_images: int) -> float:
     return 100 / test_images
 
 
-ANY_COUNT = (0, math.inf)
+MOST = 10**15  # nothing that is counted or measured here comes near it
+ANY_COUNT = (0, MOST)
 METRICS = (
     Metric(
         "accuracy",
@@ -191,12 +190,12 @@ METRICS = (
         "first epoch at the target",
         value=reached_epoch,
         decimals=0,
-        bounds=(1, math.inf),
+        bounds=(1, MOST),
         optional=True,
     ),
     Metric("held_epochs", "last epochs at the target", value=epochs_at_target, decimals=0, bounds=ANY_COUNT),
     Metric("holdout_accuracy", "holdout accuracy, %", value=holdout_accuracy, optional=True),
-    Metric("parameters", "parameters", value=lambda of: parameters(of.recipe), decimals=0, bounds=(1, math.inf)),
+    Metric("parameters", "parameters", value=lambda of: parameters(of.recipe), decimals=0, bounds=(1, MOST)),
 )
 BY_KEY = {metric.key: metric for metric in METRICS}
 PRIMARY = next(metric for metric in METRICS if metric.primary)
@@ -227,7 +226,7 @@ def shortened(value: object, limit: int = 40) -> str:
 
 
 def _mean(values: list, decimals: int) -> float:
-    """Return a mean, rounded as numpy rounds: by Python's rule some committed reports would differ in the last digit."""
+    """Return a mean, rounded as numpy rounds: Python's rule would change the last digit of some committed reports."""
     return float(np.round(np.mean(values), decimals))
 
 

@@ -6,7 +6,6 @@ The columns of every CSV file are defined here, once, for those who write it and
 import csv
 import io
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ladder.cards import CLASSES, Recipe
-from ladder.evaluation.metrics import Evaluation, Tables, metrics, shortened
+from ladder.evaluation.metrics import MOST, Evaluation, Tables, metrics, shortened
 from ladder.exceptions import LadderError
 from ladder.files import dump_csv, write_text
 
@@ -27,10 +26,10 @@ def whole(cell: str) -> int:
 
 
 def decimal(cell: str) -> float:
-    """Return the finite number, 0 or more, in a cell. Raises ValueError."""
+    """Return the number from 0 to MOST in a cell. Raises ValueError."""
     plain = re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?", cell)
-    if not plain or not math.isfinite(float(cell)):
-        raise ValueError(f"{shortened(cell)} is not a finite number of 0 or more")
+    if not plain or float(cell) > MOST:
+        raise ValueError(f"{shortened(cell)} is not a number from 0 to {MOST:,}")
     return float(cell)
 
 
