@@ -308,6 +308,23 @@ def test_titles_cannot_break_the_table(project):
 
 
 @pytest.mark.parametrize(
+    "evil", [page.END, page.START, "<script>", "a|b", "`a`", "@everyone", "[x](y)", "$\\frac$", "$5"]
+)
+def test_no_title_and_no_project_acts_on_the_page(project, evil):
+    card("skeleton", title=f"x {evil}\n{evil}", source={"project": evil, "name": "x"})
+    climb("skeleton", 60, 64)
+    board.main()
+    board.main()
+    text = Path("README.md").read_text()
+    assert text.startswith(README.split("old")[0])
+    assert text.endswith(README.split("old")[1])
+    assert "<script" not in text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in lines} == {10}
+    assert not re.search(r"(?<!\w)@\w", text)
+
+
+@pytest.mark.parametrize(
     ("misread", "parameters"), [([60], 7598), ([60, 64], 7598), ([600, 640, 610], 7598), ([60, 64], 9_000_000)]
 )
 def test_pictures_of_a_single_own_rung(project, misread, parameters):

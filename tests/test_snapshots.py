@@ -64,7 +64,7 @@ def test_an_experiment_that_is_running_or_waits_is_told(project):
     run = Path(".dvc/tmp/exps/run/abc/abc.run")
     run.parent.mkdir(parents=True)
     run.write_text(json.dumps({"name": "turned", "status": 2}))
-    expected = "experiment turned has no results yet: it is running; see `dvc queue status`"
+    expected = "experiment turned has no results yet: DVC lists it as running; see `dvc queue status`"
     assert fault_of("turned") == expected
     run.write_text(json.dumps({"name": "turned", "status": 3}))
     assert fault_of("turned").startswith("there is no revision, experiment or rung 'turned'; there are ")
@@ -73,7 +73,7 @@ def test_an_experiment_that_is_running_or_waits_is_told(project):
         assert fault_of("turned").startswith("there is no revision")
     message = f"dvc-exp:{'a' * 40}:{'b' * 40}:queued:main"
     git("update-ref", "--create-reflog", "-m", f"commit: {message}", "refs/exps/celery/stash", "HEAD")
-    assert fault_of("queued").startswith("experiment queued has no results yet: it is waiting in the queue; ")
+    assert fault_of("queued").startswith("experiment queued has no results yet: it waits in the queue; ")
 
 
 def test_an_entry_that_the_reflog_lacks_is_gits_own_message(project):

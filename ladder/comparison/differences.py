@@ -29,18 +29,11 @@ def compare_snapshots(before: Snapshot, after: Snapshot) -> dict:
         snapshot.text(f"{snapshot.folder}/metrics.json")  # raises where there are no reports at all
     whole = before.folder == after.folder == FOLDER
     old, new = (snapshot.rungs() if whole else set() for snapshot in (before, after))
-    comparisons, not_measured = [], []
-    for rung in (None, *sorted(old & new, key=natural)):
-        try:
-            comparisons += _changed_reports(before, after, rung)
-        except NotMeasuredError as error:
-            if rung is None:
-                raise
-            not_measured.append(str(error))
+    comparisons, not_measured = _changed_rungs(before, after, sorted(old & new, key=natural))
     return {
         "before": before.name,
         "after": after.name,
-        "comparisons": comparisons,
+        "comparisons": _changed_reports(before, after, None) + comparisons,
         "not_measured": not_measured,
         "new_rungs": [_new_rung(after, rung) for rung in sorted(new - old, key=natural)],
         "lost_rungs": sorted(old - new, key=natural),
@@ -73,6 +66,17 @@ def compare(before: Report, after: Report) -> dict:
 def primary_row(comparison: Mapping) -> dict:
     """Return the row of the metric by which a comparison is judged."""
     return next(row for row in comparison["metrics"] if row["metric"] == PRIMARY.key)
+
+
+def _changed_rungs(before, after, rungs):
+    """Return the comparisons of the rungs that differ, and what is said of those that cannot be compared yet."""
+    comparisons, not_measured = [], []
+    for rung in rungs:
+        try:
+            comparisons += _changed_reports(before, after, rung)
+        except NotMeasuredError as error:
+            not_measured.append(str(error))
+    return comparisons, not_measured
 
 
 def _changed_reports(before, after, rung):

@@ -16,20 +16,24 @@ UNFINISHED = 2  # DVC's TaskStatus: 0 pending, 1 preparing, 2 running, then the 
 
 def unknown(name: str, places: Sequence[str], rungs: Sequence[str]) -> LadderError:
     """Return the exception that says, in one short line, that there is no such revision, experiment or rung."""
-    if state := unfinished_experiments().get(name):
-        return LadderError(f"experiment {name} has no results yet: it is {state}; see `dvc queue status`")
-    names = [*places, *_references(), *rungs]
+    unfinished = unfinished_experiments()
+    if name in unfinished:
+        return LadderError(f"experiment {name} has no results yet: {unfinished[name]}; see `dvc queue status`")
+    names = [*places, *_references(), *rungs, *unfinished]
     short = name if len(name) <= 60 else f"{name[:60]}…"
     return LadderError(f"there is no revision, experiment or rung {short!r}; {_suggestion(name, names)}")
 
 
 def unfinished_experiments() -> dict[str, str]:
-    """Return {name: 'running' or 'waiting in the queue'} of DVC's experiments, as its files and stashes say."""
+    """Return {name: what is known of it} of DVC's experiments that wait or run, as its stashes and files say.
+
+    One that was killed stays among those that run.
+    """
     waiting = {}
     for message in git.stashed_messages():
         if named := re.search(r"dvc-exp:[0-9a-f]+:[0-9a-f]+:([^:]+)", message):
-            waiting[named[1]] = "waiting in the queue"
-    return waiting | dict.fromkeys(_running(), "running")
+            waiting[named[1]] = "it waits in the queue"
+    return waiting | dict.fromkeys(_running(), "DVC lists it as running")
 
 
 def _running():

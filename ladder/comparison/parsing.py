@@ -37,21 +37,23 @@ def test_images_of(text: str) -> int:
 def json_mapping(text: str) -> dict:
     """Return a JSON object without a key that stands there twice, NaN or infinity."""
 
-    def refuse(word):
-        raise ValueError(f"{word} is no finite number")
-
-    def unique(pairs):
-        values = dict(pairs)
-        if len(values) < len(pairs):
-            raise ValueError("a key is there twice")
-        return values
-
     try:
-        values = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+        values = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique)
     except RecursionError:
         raise ValueError("brackets are nested too deeply") from None
     if not isinstance(values, dict):
         raise ValueError(f"it is {shortened(values)}, not a mapping")
+    return values
+
+
+def _refuse(word):
+    raise ValueError(f"{word} is no finite number")
+
+
+def _unique(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a key is there twice")
     return values
 
 

@@ -30,13 +30,17 @@ def measurement_hash() -> str:
         moved = augment(images, [cards.Affine(**how)], torch.Generator().manual_seed(0))
         digest.update(moved.numpy().tobytes())
     for rung in RUNGS:
-        recipe = cards.resolve(rung)
-        small = {"epochs": EPOCHS, "holdout": HOLDOUT if recipe.holdout else 0}
-        with tempfile.TemporaryDirectory() as folder:
-            measure_untrained(recipe.model_copy(update=small), images, labels, Path(folder))
-            for path in sorted(Path(folder).iterdir()):
-                digest.update(path.name.encode() + path.read_bytes())
+        for name, content in untrained_reports(cards.resolve(rung), images, labels).items():
+            digest.update(name.encode() + content)
     return digest.hexdigest()
+
+
+def untrained_reports(recipe: cards.Recipe, images, labels) -> dict[str, bytes]:
+    """Return {name of file: content} of a recipe's reports at random weights; arguments as for `measure_untrained`."""
+    small = {"epochs": EPOCHS, "holdout": HOLDOUT if recipe.holdout else 0}
+    with tempfile.TemporaryDirectory() as folder:
+        measure_untrained(recipe.model_copy(update=small), images, labels, Path(folder))
+        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
 def measure_untrained(recipe: cards.Recipe, images, labels, folder: Path) -> None:
