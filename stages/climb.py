@@ -13,7 +13,8 @@ from itertools import repeat
 
 from ladder import cards, command, machine
 from ladder.data.splits import read_split
-from ladder.evaluation.tables import said, write_rung
+from ladder.evaluation.metrics import headline
+from ladder.evaluation.tables import evaluation_of, history_rows, write_results
 from ladder.paths import RUNGS
 from ladder.runs.plans import planned, trained
 
@@ -53,8 +54,8 @@ def main(given: list[str] | None = None) -> None:
         measured = dict(zip(seeds, executor.map(measure_run, repeat(recipe), seeds), strict=True))
     rows = {seed: store.rows(store.folder_of(recipe, train["images"], train["labels"], seed)) for seed in seeds}
     labels = read_split("test")["labels"].numpy()
-    found = write_rung(RUNGS / asked.rung, recipe, measured, rows, labels, target)
-    print(f"climb: {asked.rung}, seeds: {asked.seeds}: {said(found, len(labels))}")
+    values = write_results(RUNGS / asked.rung, evaluation_of(recipe, measured, history_rows(rows), labels, target))
+    print(f"climb: {asked.rung}, seeds: {asked.seeds}: {headline(values, len(labels))}")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ import pandas as pd
 from ladder import cards, machine
 from ladder.command import parser, run_stage
 from ladder.data.splits import read_split
-from ladder.evaluation.tables import confusion_table, results, said, write_results
-from ladder.files import write_bytes
+from ladder.evaluation.metrics import headline
+from ladder.evaluation.tables import CONFUSION, ERRORS, confusion_rows, evaluation_of, read_history, write_results
+from ladder.files import dump_csv, write_bytes, write_text
 from ladder.paths import REPORTS, model_path
 
 
@@ -46,16 +47,17 @@ def main(given: list[str] | None = None) -> None:
         measured = dict(zip(seeds, executor.map(measure_seed, repeat(recipe), seeds), strict=True))
     test = read_split("test")
     images, labels = test["images"].numpy(), test["labels"].numpy()
-    history = pd.read_csv(REPORTS / "history.csv")
-    found, curves, errors = results(recipe, measured, history, labels, params.evaluate.target)
-    confusion = confusion_table(measured, labels)
-
-    write_results(REPORTS, found, {"curves": curves, "errors": errors, "confusion": confusion})
+    history, confusion = read_history(REPORTS / "history.csv"), confusion_rows(measured, labels)
+    evaluation = evaluation_of(recipe, measured, history, labels, params.evaluate.target)
+    values = write_results(REPORTS, evaluation)
+    write_text(REPORTS / "confusion.csv", dump_csv(list(CONFUSION), confusion))
+    curves = pd.DataFrame(evaluation.tables.curves)
+    misread = pd.DataFrame(evaluation.tables.errors, columns=list(ERRORS))
     title = f"{recipe.rung}, {params.seeds} seed{'s' * (params.seeds > 1)}"
-    write_bytes(REPORTS / "curves.png", pictures.curves(history, curves, params.evaluate.target, title))
-    write_bytes(REPORTS / "confusion.png", pictures.confusion(confusion, title))
-    write_bytes(REPORTS / "errors.png", pictures.errors(errors, images, params.seeds, title))
-    print(f"evaluate: {title}: {said(found, len(labels))}")
+    write_bytes(REPORTS / "curves.png", pictures.curves(pd.DataFrame(history), curves, params.evaluate.target, title))
+    write_bytes(REPORTS / "confusion.png", pictures.confusion(pd.DataFrame(confusion), title))
+    write_bytes(REPORTS / "errors.png", pictures.misread(misread, images, params.seeds, title))
+    print(f"evaluate: {title}: {headline(values, len(labels))}")
 
 
 if __name__ == "__main__":

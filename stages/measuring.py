@@ -10,7 +10,7 @@ then every rung is measured again. It stays the same when code is only moved or 
 
 from ladder import machine
 from ladder.command import parser, run_stage
-from ladder.evaluation.measurement_hash import measuring
+from ladder.evaluation.measurement_hash import measurement_hash
 from ladder.files import write_text
 from ladder.paths import REPORTS
 
@@ -20,7 +20,7 @@ HASH = REPORTS / "measuring.txt"
 def main(given: list[str] | None = None) -> None:
     parser("stages.measuring", __doc__).parse_args(given)
     machine.configure(portable=True)
-    write_text(HASH, measuring() + "\n")
+    write_text(HASH, measurement_hash() + "\n")
     print(f"measuring: see {HASH}")
 
 

@@ -16,7 +16,7 @@ import time
 from ladder import cards, machine
 from ladder.command import parser, run_stage
 from ladder.data.splits import read_split
-from ladder.evaluation.tables import history_table
+from ladder.evaluation.tables import history_csv
 from ladder.files import write_text
 from ladder.paths import REPORTS, model_path
 from ladder.runs.plans import checked
@@ -24,7 +24,7 @@ from ladder.runs.plans import checked
 
 def write_history(rows: dict[int, list[dict]]) -> None:
     """Write reports/history.csv for {seed: rows of its epochs}."""
-    write_text(REPORTS / "history.csv", history_table(rows))
+    write_text(REPORTS / "history.csv", history_csv(rows))
 
 
 def main(given: list[str] | None = None) -> None:

@@ -1,6 +1,7 @@
 """Pictures of what a rung's runs reached, as PNG bytes."""
 
 import numpy as np
+import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -45,7 +46,7 @@ def curves(history, tests, target, title):
         return png(figure)
 
 
-def confusion(table, title):
+def confusion(table: pd.DataFrame, title: str) -> bytes:
     """Return the confusion matrix of a table of label, prediction, images (mean number over the seeds)."""
     matrix = table.pivot(index="label", columns="prediction", values="images").to_numpy()
     wrong = np.where(np.eye(10, dtype=bool), 0, matrix)
@@ -67,11 +68,12 @@ def confusion(table, title):
         return png(figure)
 
 
-def errors(table, images, seeds, title):
+def misread(table: pd.DataFrame, images: np.ndarray, seeds: int, title: str) -> bytes:
     """Return a gallery of misread test images, the most confident mistakes first.
 
     table: seed, index, label, prediction, confidence (reports/errors.csv); images: uint8 [N, 1, 28, 28]. Above
-    each image: label → prediction, and the confidence in it, a mean over all seeds: 0 for one that read it right.
+    each image: label → prediction, and the confidence in that prediction, a mean over all seeds. A seed that read the
+    image correctly counts as 0.
     """
     grouped = table.groupby(["index", "label", "prediction"]).confidence.sum().div(seeds).reset_index()
     grouped = grouped.sort_values(["confidence", "index"], ascending=[False, True])
