@@ -6,41 +6,43 @@
     python -m commands.compare main lucky-dog --fail-if worse --tolerance 0.05
 
 A name is `workspace`, a rung with reports in it, a Git revision or a DVC experiment, looked for in this order
-(`heads/net7` is a branch that is called like a rung). Reads reports/, params.yaml and DVC's lock files there, through
-Git: no checkout, no data, no remote. Exit code: 0; 1 where --fail-if says so; 2 for bad input. Writes nothing but the
-file that --pictures names.
+(`heads/net7` is a branch that has the name of a rung). Reads reports/, params.yaml, rungs/cards/ and DVC's lock files
+there, through Git: no checkout, no data, no remote. Exit code: 0; 1 where --fail-if says so; 2 for bad input. Writes
+only the file that --pictures names.
 """
 
 import argparse
 import json
 import signal
 import sys
+import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ladder.comparison.differences import compare_trees
+from ladder.comparison.differences import compare_snapshots, primary_row
 from ladder.comparison.markdown import markdown
-from ladder.comparison.reports import WORKSPACE, find
+from ladder.comparison.snapshots import WORKSPACE, find
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
 
 TEST = Path("data/processed/test.safetensors")
 
 
-def arguments(given=None):
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the command line's arguments. A wrong one ends the program with exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m commands.compare", description=__doc__.splitlines()[0])
-    parser.add_argument("before", nargs="?", default="HEAD", metavar="A", help="what to compare with (default: HEAD)")
+    parser.add_argument("before", nargs="?", default="HEAD", metavar="A", help="compare with this (default: HEAD)")
+    parser.add_argument("after", nargs="?", default=WORKSPACE, metavar="B", help="judge this (default: the workspace)")
+    parser.add_argument("--fail-if", choices=["worse"], help="exit with code 1 where the whole interval is a loss")
     parser.add_argument(
-        "after", nargs="?", default=WORKSPACE, metavar="B", help="what to judge (default: the workspace)"
+        "--tolerance", type=points, default=0.0, metavar="POINTS", help="a loss of accuracy to accept (default: 0)"
     )
-    parser.add_argument("--fail-if", choices=["worse"], help="exit 1 where the interval shows a loss")
-    parser.add_argument("--tolerance", type=points, default=0.0, help="a loss of accuracy to let pass, points (0)")
-    parser.add_argument("--json", action="store_true", help="the same facts for a machine")
+    parser.add_argument("--json", action="store_true", help="print the same facts as JSON")
     parser.add_argument("--pictures", metavar="FILE.png", help="draw the images that changed most consistently")
     return parser.parse_args(given)
 
 
-def points(text):
+def points(text: str) -> float:
     """Return a tolerance as a number of points. Raises ValueError below 0."""
     value = float(text)
     if not value >= 0:
@@ -48,19 +50,27 @@ def points(text):
     return value
 
 
-def losses(facts, tolerance):
+def losses(facts: Mapping, tolerance: float) -> list[str]:
     """Return the names of what lost more accuracy than `tolerance` points, by the whole of its 95 % interval."""
     lost = []
     for comparison in facts["comparisons"]:
-        high = comparison["metrics"][0]["high"]
+        high = primary_row(comparison)["high"]
         if high is not None and high < -tolerance:
             lost.append(comparison["after"])
     return lost
 
 
-def draw(facts, path):
+def check_writable(path: Path) -> None:
+    """Raise LadderError where --pictures names no file that can be written."""
+    if path.is_dir():
+        raise LadderError(f"--pictures {path}: this is a folder; name a file in it, such as {path / 'changes.png'}")
+    if not path.parent.is_dir():
+        raise LadderError(f"--pictures {path}: there is no folder {path.parent}; make it first")
+
+
+def draw(facts: Mapping, path: Path) -> str:
     """Write the picture of the changed images and return a line that says so, or why there is none."""
-    comparisons = [found for found in facts["comparisons"] if found["images"]["fixed"] or found["images"]["broken"]]
+    comparisons = [of for of in facts["comparisons"] if of["images"]["fixed"] or of["images"]["broken"]]
     if not comparisons:
         return "No picture: no test image is fixed or broken."
     if not TEST.is_file():
@@ -72,18 +82,22 @@ def draw(facts, path):
 
     try:
         images = load_file(TEST)["images"]
-    except SafetensorError as error:
+    except (SafetensorError, KeyError) as error:
         return f"No picture: {TEST} is damaged ({error}); remove it, then `dvc repro preprocess` makes it again."
+    if len(images) != comparisons[0]["test_images"]:
+        return f"No picture: {TEST} has {len(images):,} images, the reports are of {comparisons[0]['test_images']:,}."
     write_bytes(path, pictures.changes(comparisons, images))
     return f"Pictures of the most consistent ones: {path}"
 
 
-def main(given=None):
+def main(given: Sequence[str] | None = None) -> int:
     """Print the comparison and return the exit code."""
     asked = arguments(given)
-    facts = compare_trees(find(asked.before), find(asked.after))
-    if asked.pictures:
-        facts["pictures"] = draw(facts, asked.pictures)
+    if asked.pictures is not None:
+        check_writable(Path(asked.pictures))
+    facts = compare_snapshots(find(asked.before), find(asked.after))
+    if asked.pictures is not None:
+        facts["pictures"] = draw(facts, Path(asked.pictures))
     print(json.dumps(facts, indent=2) if asked.json else markdown(facts))
     lost = losses(facts, asked.tolerance) if asked.fail_if else []
     if lost:
@@ -91,10 +105,21 @@ def main(given=None):
     return 1 if lost else 0
 
 
-if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough, such as `head`, is no fault
+def run() -> int:
+    """Call `main` as a program. Whatever stops it, the exit code is not 1, which means a loss."""
+    sys.stdout.reconfigure(errors="replace")  # where the terminal has no → or ±, it shows a question mark
     try:
-        sys.exit(main())
+        return main()
     except (LadderError, OSError) as error:
         print(f"compare: {error}", file=sys.stderr)
-        sys.exit(2)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except Exception:  # a bug: its traceback, but not the exit code of a loss
+        traceback.print_exc()
+        return 2
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough, such as `head`, is no fault
+    sys.exit(run())

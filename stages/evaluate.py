@@ -1,9 +1,13 @@
 """Measure the trained models on the test images: the only stage that looks at what models do on them.
 
-Reads: reports/recipe.yaml, reports/history.csv, data/models/, data/processed/. Parameter: evaluate.target.
-Writes: reports/metrics.json (means over the seeds, accuracies in percent), reports/curves.csv (seed, epoch,
-test accuracy and loss), reports/errors.csv (a row for each seed and misread test image), reports/confusion.csv
-(label, prediction, mean number of images), reports/{curves,confusion,errors}.png.
+Usage:      python -m stages.evaluate
+Reads:      reports/recipe.yaml, reports/history.csv, data/models/, data/processed/
+Parameters: seeds, evaluate.target
+Writes:     reports/metrics.json (means over the seeds, accuracies in percent),
+            reports/curves.csv (seed, epoch, test accuracy and loss),
+            reports/errors.csv (one row for each seed and misread test image),
+            reports/confusion.csv (label, prediction, mean number of images),
+            reports/{curves,confusion,errors}.png
 """
 
 from itertools import repeat
@@ -11,14 +15,15 @@ from itertools import repeat
 import pandas as pd
 
 from ladder import cards, machine
-from ladder.command import run_stage
+from ladder.command import parser, run_stage
 from ladder.data.splits import read_split
-from ladder.evaluation.tables import confusion_table, results, said, write_results
-from ladder.files import write_bytes
+from ladder.evaluation.metrics import headline
+from ladder.evaluation.tables import CONFUSION, ERRORS, confusion_rows, evaluation_of, read_history, write_results
+from ladder.files import dump_csv, write_bytes, write_text
 from ladder.paths import REPORTS, model_path
 
 
-def measure_seed(recipe, seed):
+def measure_seed(recipe: cards.Recipe, seed: int):
     """Return the Measured of one seed's models, in a process of its own."""
     from ladder.data.tensors import read_tensors
     from ladder.evaluation.measure import measure
@@ -28,7 +33,8 @@ def measure_seed(recipe, seed):
     return measure(recipe, weights, train, test)
 
 
-def main():
+def main(given: list[str] | None = None) -> None:
+    parser("stages.evaluate", __doc__).parse_args(given)
     params = cards.read_params()
     recipe = cards.read_recipe(REPORTS / "recipe.yaml")
     # these import torch, which takes seconds
@@ -40,16 +46,17 @@ def main():
         measured = dict(zip(seeds, executor.map(measure_seed, repeat(recipe), seeds), strict=True))
     test = read_split("test")
     images, labels = test["images"].numpy(), test["labels"].numpy()
-    history = pd.read_csv(REPORTS / "history.csv")
-    found, curves, errors = results(recipe, measured, history, labels, params.evaluate.target)
-    confusion = confusion_table(measured, labels)
-
-    write_results(REPORTS, found, {"curves": curves, "errors": errors, "confusion": confusion})
+    history, confusion = read_history(REPORTS / "history.csv"), confusion_rows(measured, labels)
+    evaluation = evaluation_of(recipe, measured, history, labels, params.evaluate.target)
+    values = write_results(REPORTS, evaluation)
+    write_text(REPORTS / "confusion.csv", dump_csv(list(CONFUSION), confusion))
+    curves = pd.DataFrame(evaluation.tables.curves)
+    misread = pd.DataFrame(evaluation.tables.errors, columns=list(ERRORS))
     title = f"{recipe.rung}, {params.seeds} seed{'s' * (params.seeds > 1)}"
-    write_bytes(REPORTS / "curves.png", pictures.curves(history, curves, params.evaluate.target, title))
-    write_bytes(REPORTS / "confusion.png", pictures.confusion(confusion, title))
-    write_bytes(REPORTS / "errors.png", pictures.errors(errors, images, params.seeds, title))
-    print(f"evaluate: {title}: {said(found, len(labels))}")
+    write_bytes(REPORTS / "curves.png", pictures.curves(pd.DataFrame(history), curves, params.evaluate.target, title))
+    write_bytes(REPORTS / "confusion.png", pictures.confusion(pd.DataFrame(confusion), title))
+    write_bytes(REPORTS / "errors.png", pictures.misread(misread, images, params.seeds, title))
+    print(f"evaluate: {title}: {headline(values, len(labels))}")
 
 
 if __name__ == "__main__":

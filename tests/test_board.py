@@ -206,8 +206,12 @@ def test_cards_in_a_circle_are_one_line(project):
     ("file", "content", "fault"),
     [
         ("metrics.json", "{", "reports/rungs/skeleton/ is not as `evaluate` writes it"),
-        ("metrics.json", '{"parameters": 7598}', "skeleton/metrics.json: train_accuracy: None is no number"),
-        ("metrics.json", '{"parameters": NaN}', "skeleton/metrics.json: parameters: nan is no number"),
+        ("metrics.json", '{"parameters": 7598}', "skeleton/metrics.json: train_accuracy is None, not a number"),
+        (
+            "metrics.json",
+            '{"parameters": NaN}',
+            "skeleton/ is not as `evaluate` writes it (metrics.json: NaN is no finite number)",
+        ),
         ("curves.csv", "seed\n0\n", "reports/rungs/skeleton/ is not as `evaluate` writes it"),
         ("errors.csv", None, "there is no reports/rungs/skeleton/errors.csv; run `dvc repro rungs/dvc.yaml`"),
         ("../../data.json", None, "there is no reports/data.json; run `dvc repro`"),
@@ -301,6 +305,23 @@ def test_titles_cannot_break_the_table(project):
     line = next(line for line in page.page([row], [], 99.4, "").splitlines() if "skeleton" in line)
     assert "<br>Wide \\| deep |" in line
     assert next(csv.DictReader(page.table([row]).splitlines()))["title"] == "Wide | deep"
+
+
+@pytest.mark.parametrize(
+    "evil", [page.END, page.START, "<script>", "a|b", "`a`", "@everyone", "[x](y)", "$\\frac$", "$5"]
+)
+def test_no_title_and_no_project_acts_on_the_page(project, evil):
+    card("skeleton", title=f"x {evil}\n{evil}", source={"project": evil, "name": "x"})
+    climb("skeleton", 60, 64)
+    board.main()
+    board.main()
+    text = Path("README.md").read_text()
+    assert text.startswith(README.split("old")[0])
+    assert text.endswith(README.split("old")[1])
+    assert "<script" not in text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in lines} == {10}
+    assert not re.search(r"(?<!\w)@\w", text)
 
 
 @pytest.mark.parametrize(

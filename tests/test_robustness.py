@@ -13,7 +13,7 @@ from projects import REPOSITORY, run_module
 from ladder.cards import resolve
 from ladder.data.synthetic import synthetic_digits
 from ladder.data.tensors import write_tensors
-from ladder.evaluation.moved import ALL, MISLABELLED, MOVED, RIGHT, views
+from ladder.evaluation.moved import ALL_IMAGES, MISLABELLED, MOVED, WELL_LABELLED, views
 from ladder.network.build import build
 from ladder.training import run
 from stages.robustness import RUNGS, page
@@ -29,10 +29,10 @@ def test_set():
 def test_the_mislabelled_are_left_out(test_set):
     images, labels = test_set
     found = views(images, labels)
-    assert found[ALL] == (images, labels)
-    assert (found[RIGHT][0].numpy() == np.delete(images.numpy(), MISLABELLED, axis=0)).all()
-    assert (found[RIGHT][1].numpy() == np.delete(labels.numpy(), MISLABELLED)).all()
-    assert len(found[RIGHT][1]) == 9985
+    assert found[ALL_IMAGES] == (images, labels)
+    assert (found[WELL_LABELLED][0].numpy() == np.delete(images.numpy(), MISLABELLED, axis=0)).all()
+    assert (found[WELL_LABELLED][1].numpy() == np.delete(labels.numpy(), MISLABELLED)).all()
+    assert len(found[WELL_LABELLED][1]) == 9985
 
 
 def test_every_image_moves_by_its_own_draw_of_up_to_two_pixels(test_set):

@@ -4,8 +4,10 @@ from collections import Counter
 
 from ladder import cards
 from ladder.board.rows import ABOVE, BELOW, REPRODUCED
-from ladder.comparison.markdown import interval, number
-from ladder.comparison.reports import WORKSPACE, find, read_report
+from ladder.comparison.markdown import escaped
+from ladder.comparison.reports import Report, read_report
+from ladder.comparison.snapshots import RUNGS, WORKSPACE, find
+from ladder.evaluation.numbers import interval, number
 from ladder.evaluation.stats import OPEN
 from ladder.exceptions import LadderError
 from ladder.files import dump_csv
@@ -15,6 +17,7 @@ STEPS, PARAMETERS = "reports/ladder_steps.png", "reports/ladder_parameters.png"
 START, END = "<!-- ladder: written by python -m stages.board -->", "<!-- /ladder -->"
 LIMIT = 8000  # parameters, what the five projects aim at
 CLIMB = "dvc repro rungs/dvc.yaml"
+DECIMALS = 4  # in the CSV file, as in the reports
 HEAD = {
     "rung, what it changed": "---",
     "parameters": "--:",
@@ -28,17 +31,17 @@ HEAD = {
 }
 
 
-def read_ladder():
+def read_ladder() -> tuple[dict[str, cards.Card], dict[str, Report]]:
     """Return ({rung: Card}, {rung: Report}): all cards, and the reports of the rungs that were climbed."""
-    tree = find(WORKSPACE)
-    climbed = {rung: read_report(tree, f"reports/rungs/{rung}", rung) for rung in sorted(tree.rungs())}
+    snapshot = find(WORKSPACE)
+    climbed = {rung: read_report(snapshot, f"{RUNGS}/{rung}", rung) for rung in sorted(snapshot.rungs())}
     return {rung: cards.read_card(rung) for rung in cards.rung_names()}, climbed
 
 
-def texts(rows, known, target, readme):
-    """Return {path: text} of the CSV, the page and the README, which is given as it is now.
+def texts(rows: list[dict], known: dict[str, cards.Card], target: float, readme: str) -> dict[str, str]:
+    """Return {path: text} of the CSV file, the page and the README.
 
-    rows: of `ladder.board.facts`; known: {rung: Card} of all cards; target: percent.
+    rows: of `ladder.board.rows.facts`; known: {rung: Card} of all cards; target: percent; readme: its text now.
     """
     climbed = {row["rung"] for row in rows}
     left = [rung for rung, card in known.items() if card.source and rung not in climbed]  # own ones may wait
@@ -49,13 +52,13 @@ def texts(rows, known, target, readme):
     }
 
 
-def table(rows):
-    """Return the rows as CSV text: None is empty, and what single seeds reached is left to curves.csv."""
+def table(rows: list[dict]) -> str:
+    """Return the rows as CSV text. None is an empty cell. What single seeds reached stands in curves.csv alone."""
     columns = [key for key in rows[0] if key != "accuracies"]
-    return dump_csv(columns, [{key: row[key] for key in columns} for row in rows])
+    return dump_csv(columns, [{key: _stored(row[key]) for key in columns} for row in rows])
 
 
-def page(rows, left, target, top):
+def page(rows: list[dict], left: list[str], target: float, top: str) -> str:
     """Return pictures, table and what its columns mean, as Markdown for GitHub.
 
     left: the sources' rungs that are not climbed; top: the path from the page's folder to the top one, '' or '../'.
@@ -72,7 +75,8 @@ def page(rows, left, target, top):
     for row in rows:
         if row["project"] != project:
             project = row["project"]
-            lines.append(f"| **{f'project {project}' if project else 'own rungs'}** {'| ' * len(HEAD)}".rstrip())
+            name = f"project {escaped(project)}" if project else "own rungs"
+            lines.append(f"| **{name}** {'| ' * len(HEAD)}".rstrip())
         lines.append(f"| {' | '.join(_cells(row, top))} |")
     lines += ["", *_meaning(target, rows)]
     if left:
@@ -80,7 +84,7 @@ def page(rows, left, target, top):
     return "\n".join(lines)
 
 
-def between_marks(readme, content):
+def between_marks(readme: str, content: str) -> str:
     """Return the README's text with new content between its marks. Raises LadderError where they are not there."""
     before, start, rest = readme.partition(START)
     _, end, after = rest.partition(END)
@@ -89,17 +93,21 @@ def between_marks(readme, content):
     return f"{before}{start}\n{content}\n{end}{after}"
 
 
-def summary(rows):
+def summary(rows: list[dict]) -> str:
     """Return one line on how many rungs there are, and how many reported numbers were reproduced."""
-    found = Counter(row["reported_verdict"] for row in rows if row["reported_test"] is not None)
-    parts = [f"{found[verdict]} {verdict}" for verdict in (REPRODUCED, ABOVE, BELOW)]
-    lone = f", {found[None]} without a verdict (one seed)" if found[None] else ""
+    counts = Counter(row["reported_verdict"] for row in rows if row["reported_test"] is not None)
+    parts = [f"{counts[verdict]} {verdict}" for verdict in (REPRODUCED, ABOVE, BELOW)]
+    lone = f", {counts[None]} without a verdict (one seed)" if counts[None] else ""
     rungs = f"{len(rows)} rung{'s' * (len(rows) != 1)}"
     return f"{rungs}; reported test accuracies: {', '.join(parts)}{lone}; see {PAGE}"
 
 
+def _stored(value):
+    return round(value, DECIMALS) if isinstance(value, float) else value
+
+
 def _cells(row, top):
-    title, against = row["title"].replace("|", "\\|"), f" ← {row['against']}" if row["against"] else ""
+    title, against = escaped(row["title"]), f" ← {row['against']}" if row["against"] else ""
     spread = f" ± {number(row['accuracy_sd'], 2)}" if row["accuracy_sd"] is not None else ""
     return (
         f"[{row['rung']}]({top}rungs/cards/{row['rung']}.yaml){against}<br>{title}",

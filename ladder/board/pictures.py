@@ -1,9 +1,10 @@
 """The ladder's two pictures, as PNG bytes: the same bytes for the same data and libraries.
 
-Apart from ladder/pictures.py, so that a change here does not ask for the stages that draw with that.
+Separate from ladder/evaluation/pictures.py, so that editing it does not rerun evaluate.
 """
 
 import textwrap
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from statistics import median
 
@@ -29,12 +30,12 @@ FALLEN = 2  # points below the median of its rung's seeds: such a seed is writte
 SLOTS, LETTERS = 11, 150  # rungs, and letters of their titles beside each other, that a strip has room for
 
 
-def steps(rows, target):
+def steps(rows: list[dict], target: float) -> bytes:
     """Return a strip for each project: its rungs from left to right, each with its mean, interval and seeds.
 
-    rows: of ladder.board.facts; target: percent. A line leads to each rung from the one that it is judged against,
-    where both stand in one strip: solid where a difference was shown, else dotted. Hollow: the accuracy that was
-    reported.
+    rows: of ladder.board.rows.facts; target: percent. A line leads to each rung from the one that it is judged against,
+    where both stand in one strip. It is solid where a difference was shown, else dotted. A hollow mark is the accuracy
+    that was reported.
     """
     looks = _looks(rows)
     strips = [(project, list(of_project)) for project, of_project in groupby(rows, lambda row: row["project"])]
@@ -44,23 +45,15 @@ def steps(rows, target):
         for axis, (project, shown) in zip(axes, strips, strict=True):
             _strip(axis, shown, target, *looks[project])
             axis.set_title(_project(project), loc="left")
-        handles = [
-            _mark("our mean, its 95 % interval", marker="o", linewidth=1.6),
-            _mark("our seeds, one by one", marker=".", markersize=5, linestyle=""),
-            _mark("reported: one run's best or last epoch", marker="o", linestyle="", markerfacecolor="none"),
-            _mark("the step: a difference is shown", linewidth=1.6, alpha=0.5),
-            _mark("the step: no difference shown", linewidth=1.6, alpha=0.5, linestyle=":"),
-            _mark(f"target {target:g} %", color=TARGET, linewidth=1, linestyle="--"),
-        ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+        figure.legend(handles=_steps_legend(target), loc="outside upper center", ncols=3, frameon=False, fontsize=9)
         return png(figure)
 
 
-def parameters(rows, target, limit):
+def parameters(rows: list[dict], target: float, limit: int) -> bytes:
     """Return test accuracy against parameters: of all rungs, and larger beside them the part where most are.
 
-    rows: of ladder.board.facts; target: percent; limit: parameters. Filled: our mean with its interval; hollow,
-    joined to it by a thin line: what was reported.
+    rows: of ladder.board.rows.facts; target: percent; limit: parameters. A filled mark is our mean with its interval.
+    A hollow one is what was reported; a thin line joins the two.
     """
     looks = _looks(rows)
     crowd = [row for row in rows if _in_crowd(row)]
@@ -70,22 +63,12 @@ def parameters(rows, target, limit):
         everything, close = figure.subplots(1, 2, width_ratios=(2, 3))
         _panel(everything, rows, looks, TICKS["all"], target, limit)
         _panel(close, crowd, looks, TICKS["crowd"], target, limit)
-        everything.set(title="All rungs", ylabel="test accuracy, %")
-        everything.set_xlim(left=min(everything.get_xlim()[0], 0.9 * CROWD["parameters"][0]))
-        marks = [row[key] for row in rows for key in ("accuracy", "reported_test") if row[key] is not None]
-        everything.set_ylim(min(*marks, CROWD["accuracy"][0]) - 0.5, max(*marks, CROWD["accuracy"][1]) + 0.1)
+        _frame_crowd(everything, rows)
         close.set(title="The framed part, larger", xlim=CROWD["parameters"], ylim=CROWD["accuracy"])
-        corner, size = zip(*((low, high - low) for low, high in CROWD.values()), strict=True)
-        everything.add_patch(Rectangle(corner, *size, fill=False, color=TARGET, linewidth=0.8))
         _labels(everything, [row for row in rows if row not in crowd], looks, None)
         _labels(close, few, looks, 0.01)
         _labels(close, [row for row in crowd if row not in few], looks, 0.99)
-        handles = [_mark(_project(project), color=color, marker=marker) for project, (color, marker) in looks.items()]
-        handles += [
-            _mark("our mean, its 95 % interval", marker="o", linewidth=1.6),
-            _mark("reported: one run's best or last epoch", marker="o", linestyle="", markerfacecolor="none"),
-            _mark(f"target {target:g} %, limit {limit:,} parameters", color=TARGET, linewidth=1, linestyle="--"),
-        ]
+        handles = _parameters_legend(looks, target, limit)
         figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
         return png(figure)
 
@@ -97,7 +80,12 @@ def _looks(rows):
 
 
 def _project(project):
-    return f"Project {project}" if project else "Own rungs"
+    return _no_formula(f"Project {project}") if project else "Own rungs"
+
+
+def _no_formula(text):
+    """Return text in which matplotlib sees no formula, which would begin at a dollar sign."""
+    return text.replace("$", r"\$")
 
 
 def _mark(label, **look):
@@ -105,38 +93,76 @@ def _mark(label, **look):
     return Line2D([], [], label=label, **{"color": GREY} | look)
 
 
+def _steps_legend(target):
+    return [
+        _mark("our mean, its 95 % interval", marker="o", linewidth=1.6),
+        _mark("our seeds, one by one", marker=".", markersize=5, linestyle=""),
+        _mark("reported: one run's best or last epoch", marker="o", linestyle="", markerfacecolor="none"),
+        _mark("the step: a difference is shown", linewidth=1.6, alpha=0.5),
+        _mark("the step: no difference shown", linewidth=1.6, alpha=0.5, linestyle=":"),
+        _mark(f"target {target:g} %", color=TARGET, linewidth=1, linestyle="--"),
+    ]
+
+
+def _parameters_legend(looks, target, limit):
+    return [
+        *(_mark(_project(project), color=color, marker=marker) for project, (color, marker) in looks.items()),
+        _mark("our mean, its 95 % interval", marker="o", linewidth=1.6),
+        _mark("reported: one run's best or last epoch", marker="o", linestyle="", markerfacecolor="none"),
+        _mark(f"target {target:g} %, limit {limit:,} parameters", color=TARGET, linewidth=1, linestyle="--"),
+    ]
+
+
 def _strip(axis, rows, target, color, marker):
+    """Draw a project's rungs from left to right."""
     places = {row["rung"]: place for place, row in enumerate(rows)}
     slot = len(rows) / SLOTS
     for place, row in enumerate(rows):
         if row["against"] in places:
             before = places[row["against"]]
-            style = ":" if row["step_verdict"] == OPEN else "-"
-            ends = (rows[before]["accuracy"], row["accuracy"])
-            axis.plot((before, place), ends, color=color, linewidth=1.6, alpha=0.5, linestyle=style, zorder=1)
-        seeds = row["seeds"]
-        sides = place + slot * (0.14 + 0.12 * np.arange(seeds) / max(seeds - 1, 1))
-        axis.plot(sides, row["accuracies"], ".", color=color, markersize=4, alpha=0.6)
-        _mean(axis, place, row, color, marker)
-        if row["reported_test"] is not None:
-            axis.plot(
-                place - 0.18 * slot, row["reported_test"], marker, color=color, markerfacecolor="none", markersize=6
-            )
+            _step(axis, (before, place), rows[before], row, color)
+        _rung(axis, place, row, slot, color, marker)
     axis.axhline(target, color=TARGET, linestyle="--", linewidth=1, zorder=0)
     axis.set_ylim(*span(rows))
     for place, row in enumerate(rows):
-        if fallen := [f"{value:.2f}" for value in sorted(row["accuracies"]) if _has_fallen(row, value)]:
-            said = f"mean {row['accuracy']:.2f} ↓\nseed{'s' * (len(fallen) > 1)} at {', '.join(fallen)} ↓"
-            where = (place - 0.08 * slot, 0.05)
-            axis.annotate(said, where, xycoords=axis.get_xaxis_transform(), color=color, fontsize=SMALL, ha="right")
+        _write_fallen(axis, place - 0.08 * slot, row, color)
     axis.set_xlim(-0.5, len(rows) - 0.5)
     axis.set_ylabel("test accuracy, %")
     axis.grid(axis="x", visible=False)
-    width = max(LETTERS // len(rows), 13)
-    titles = [textwrap.fill(row["title"], width, max_lines=4, placeholder=" …", break_long_words=False) for row in rows]
-    axis.set_xticks(
-        range(len(rows)), [f"{row['rung']}\n{title}" for row, title in zip(rows, titles, strict=True)], fontsize=SMALL
-    )
+    axis.set_xticks(range(len(rows)), _tick_texts(rows), fontsize=SMALL)
+
+
+def _step(axis, places, before, after, color):
+    """Draw the line from one rung to the next: solid where a difference was shown, else dotted."""
+    style = ":" if after["step_verdict"] == OPEN else "-"
+    ends = (before["accuracy"], after["accuracy"])
+    axis.plot(places, ends, color=color, linewidth=1.6, alpha=0.5, linestyle=style, zorder=1)
+
+
+def _rung(axis, place, row, slot, color, marker):
+    """Draw a rung: its seeds on the right, its mean in the middle, what was reported on the left."""
+    seeds = row["seeds"]
+    sides = place + slot * (0.14 + 0.12 * np.arange(seeds) / max(seeds - 1, 1))
+    axis.plot(sides, row["accuracies"], ".", color=color, markersize=4, alpha=0.6)
+    _mean(axis, place, row, color, marker)
+    if row["reported_test"] is not None:
+        side = place - 0.18 * slot
+        axis.plot(side, row["reported_test"], marker, color=color, markerfacecolor="none", markersize=6)
+
+
+def _write_fallen(axis, place, row, color):
+    """Write the accuracies of the seeds that have FALLEN, which lie below the picture."""
+    fallen = [f"{value:.2f}" for value in sorted(row["accuracies"]) if _has_fallen(row, value)]
+    if fallen:
+        text = f"mean {row['accuracy']:.2f} ↓\nseed{'s' * (len(fallen) > 1)} at {', '.join(fallen)} ↓"
+        across = axis.get_xaxis_transform()
+        axis.annotate(text, (place, 0.05), xycoords=across, color=color, fontsize=SMALL, ha="right")
+
+
+def _tick_texts(rows):
+    """Return what stands below each rung: its name, and its title in short lines."""
+    room = {"width": max(LETTERS // len(rows), 13), "max_lines": 4, "placeholder": " …", "break_long_words": False}
+    return [f"{row['rung']}\n{textwrap.fill(_no_formula(row['title']), **room)}" for row in rows]
 
 
 def _mean(axis, place, row, color, marker):
@@ -146,7 +172,7 @@ def _mean(axis, place, row, color, marker):
     axis.plot(place, row["accuracy"], marker, color=color, markersize=7, markeredgecolor="white", markeredgewidth=0.5)
 
 
-def span(rows):
+def span(rows: Iterable[dict]) -> tuple[float, float]:
     """Return the lowest and the highest accuracy that a strip shows: of all seeds but those that have FALLEN."""
     shown = [value for row in rows for value in row["accuracies"] if not _has_fallen(row, value)]
     shown += [row["reported_test"] for row in rows if row["reported_test"] is not None]
@@ -177,6 +203,16 @@ def _panel(axis, rows, looks, ticks, target, limit):
     axis.set_xlabel("parameters (log scale)")
 
 
+def _frame_crowd(axis, rows):
+    """Give the panel of all rungs its limits, and a frame around the part that the other panel shows larger."""
+    axis.set(title="All rungs", ylabel="test accuracy, %")
+    axis.set_xlim(left=min(axis.get_xlim()[0], 0.9 * CROWD["parameters"][0]))
+    marks = [row[key] for row in rows for key in ("accuracy", "reported_test") if row[key] is not None]
+    axis.set_ylim(min(*marks, CROWD["accuracy"][0]) - 0.5, max(*marks, CROWD["accuracy"][1]) + 0.1)
+    corner, size = zip(*((low, high - low) for low, high in CROWD.values()), strict=True)
+    axis.add_patch(Rectangle(corner, *size, fill=False, color=TARGET, linewidth=0.8))
+
+
 def _point(axis, row, color, marker):
     if row["reported_test"] is not None:
         both = (row["accuracy"], row["reported_test"])
@@ -193,29 +229,33 @@ def _labels(axis, rows, looks, column):
     heights = apart([row["accuracy"] for row in rows], gap, low + gap, high - gap)
     widths = [row["parameters"] for row in rows]
     for row, height in zip(rows, heights, strict=True):
-        color = looks[row["project"]][0]
-        point = (row["parameters"], row["accuracy"])
-        place = (left_of(point[0], widths) if column is None else column, height)
-        axis.annotate(
-            row["rung"],
-            point,
-            place,
-            textcoords="data" if column is None else axis.get_yaxis_transform(),
-            fontsize=SMALL,
-            color=color,
-            va="center",
-            ha="left" if column and column < 0.5 else "right",
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.3},
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "alpha": 0.6, "shrinkA": 1, "shrinkB": 3},
-        )
+        place = left_of(row["parameters"], widths) if column is None else column
+        _label(axis, row, (place, height), looks[row["project"]][0], column)
 
 
-def left_of(parameters, all_parameters):
+def _label(axis, row, place, color, column):
+    """Write a rung's name, and draw a line from it to its point."""
+    line = {"arrowstyle": "-", "color": color, "linewidth": 0.7, "alpha": 0.6, "shrinkA": 1, "shrinkB": 3}
+    axis.annotate(
+        row["rung"],
+        (row["parameters"], row["accuracy"]),
+        place,
+        textcoords="data" if column is None else axis.get_yaxis_transform(),
+        fontsize=SMALL,
+        color=color,
+        va="center",
+        ha="left" if column and column < 0.5 else "right",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.3},
+        arrowprops=line,
+    )
+
+
+def left_of(parameters: int, all_parameters: Iterable[int]) -> float:
     """Return where a label ends that stands left of its point, and of those with fewer, but half as many or more."""
     return min(other for other in all_parameters if parameters / 2 <= other <= parameters) / 1.25
 
 
-def apart(wanted, gap, low, high):
+def apart(wanted: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:
     """Return places as near as possible to those wanted (ascending), at least `gap` apart and within low..high."""
     steps = gap * np.arange(len(wanted))
     if not len(wanted):

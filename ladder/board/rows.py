@@ -1,29 +1,31 @@
 """The ladder's rungs side by side: what each one reached, what it changed, and what was reported of it."""
 
-import math
+from collections.abc import Mapping
 from statistics import fmean
 
-from ladder.cards import lineage
-from ladder.comparison.differences import compare
+from ladder.cards import Card, lineage
+from ladder.comparison.differences import compare, primary_row
+from ladder.comparison.reports import Report
 from ladder.evaluation import stats
+from ladder.evaluation.metrics import BY_KEY, PRIMARY
 from ladder.exceptions import LadderError
 
 REPRODUCED, ABOVE, BELOW = "reproduced", "above ours", "below ours"  # what a reported accuracy is
 BEST = "best epoch"
 MEASURED = ("parameters", "train_accuracy", "gap", "held_epochs")  # of metrics.json
-DIGITS = 4  # as the reports have them
 
 
-def facts(cards, reports):
+def facts(cards: Mapping[str, Card], reports: Mapping[str, Report]) -> list[dict]:
     """Return one flat dict a rung, in the order of `in_order`; accuracies in percent, None for what is not known.
 
     cards: {rung: Card} of the whole ladder; reports: {rung: Report} of the rungs that were climbed.
-    `accuracies` holds one number a seed. Raises LadderError for a report without a card and for bad reports.
+    `accuracies` holds one number a seed. Numbers are not rounded: whoever shows one rounds it once.
+    Raises LadderError for a report without a card and for bad reports.
     """
     stray = next((rung for rung in reports if rung not in cards), None)
     if stray:
         raise LadderError(f"reports/rungs/{stray}/ has no card rungs/cards/{stray}.yaml; remove it, or bring it back")
-    rows = [
+    return [
         {
             "rung": rung,
             "project": project,
@@ -36,18 +38,15 @@ def facts(cards, reports):
         for rung, project in in_order(cards).items()
         if rung in reports
     ]
-    return [
-        {key: round(value, DIGITS) if isinstance(value, float) else value for key, value in row.items()} for row in rows
-    ]
 
 
-def in_order(cards):
+def in_order(cards: Mapping[str, Card]) -> dict[str, str | None]:
     """Return {rung: source project or None}: by project, parents before children, small branches before large ones.
 
     An own rung stands with the project of the rung that it extends. cards: {rung: Card}, in the order of
     `rung_names`, which decides between branches of one size. Raises LadderError for a circle.
     """
-    children, found = {}, {}
+    children, projects = {}, {}
     for rung, card in cards.items():
         children.setdefault(card.extends, []).append(rung)
 
@@ -55,27 +54,26 @@ def in_order(cards):
         return 1 + sum(size(child) for child in children.get(rung, []))
 
     def visit(rung, project):
-        found[rung] = cards[rung].source.project if cards[rung].source else project
+        projects[rung] = cards[rung].source.project if cards[rung].source else project
         for child in sorted(children.get(rung, []), key=size):
-            visit(child, found[rung])
+            visit(child, projects[rung])
 
     for root in children.get(None, []):
         visit(root, None)
-    for rung in cards.keys() - found.keys():
+    for rung in cards.keys() - projects.keys():
         lineage(rung)  # says what is wrong: a circle, or no such parent
-    return dict(sorted(found.items(), key=lambda item: (item[1] is None, item[1] or "")))
+    return dict(sorted(projects.items(), key=lambda item: (item[1] is None, item[1] or "")))
 
 
 def _reached(rung, report):
     """Return what a rung's own runs reached."""
-    for key in MEASURED:
-        value = report.metrics.get(key)
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            raise LadderError(
-                f"reports/rungs/{rung}/metrics.json: {key}: {value!r} is no number; run `dvc repro rungs/dvc.yaml`"
-            )
-    accuracies = report.by_seed["accuracy"]
-    mean, deviation, low, high = stats.mean_interval(accuracies, resolution=100 / report.misread.shape[1])
+    for key in MEASURED:  # `read_report` has checked those that are there
+        try:
+            BY_KEY[key].check(report.metrics.get(key))
+        except ValueError as error:
+            raise LadderError(f"reports/rungs/{rung}/metrics.json: {error}; run `dvc repro rungs/dvc.yaml`") from None
+    accuracies = report.by_seed[PRIMARY.key]
+    mean, deviation, low, high = stats.mean_interval(accuracies, PRIMARY.step(report.misread.shape[1]))
     return {
         "seeds": len(accuracies),
         "accuracies": accuracies,
@@ -88,13 +86,12 @@ def _reached(rung, report):
     } | {key: report.metrics[key] for key in MEASURED}
 
 
-def _step(rival, report):
+def _step(baseline, report):
     """Return what a rung changed from the rung that it is judged against, as `python -m commands.compare` says it."""
-    if rival is None:
+    if baseline is None:
         return dict.fromkeys(("step_change", "step_low", "step_high", "step_verdict"))
-    found = compare(rival, report)
-    accuracy = found["metrics"][0]
-    return {f"step_{key}": accuracy[key] for key in ("change", "low", "high")} | {"step_verdict": found["verdict"]}
+    row = primary_row(compare(baseline, report))
+    return {f"step_{key}": row[key] for key in ("change", "low", "high", "verdict")}
 
 
 def _reported(reported, report):

@@ -66,7 +66,7 @@ class Card(Strict):
     network: Annotated[
         Any, BeforeValidator(_network), Field(description="a list of layers, or changes to the parent's, see below")
     ] = None
-    recipe: Annotated[dict, Field(description="how the network is trained, see below")] = {}  # noqa: RUF012 (pydantic copies it)
+    recipe: dict = Field({}, description="how the network is trained, see below")
 
     @property
     def baseline(self) -> str | None:

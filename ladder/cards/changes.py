@@ -43,21 +43,15 @@ def _as_list(value: Any) -> Any:
 
 Layers = Annotated[list[Layer], Field(min_length=1), BeforeValidator(_as_list)]
 ByLayer = Annotated[dict[str, Layers], BeforeValidator(_by_layer)]
+WhichLayers = Annotated[list[Annotated[str, BeforeValidator(_which)]], BeforeValidator(_as_list)]
 
 
 class Changes(Strict):
-    """What a card changes in its parent's network. All numbers are those of the parent's layers.
+    """What a card changes in its parent's network. All numbers are those of the parent's layers."""
 
-    A layer is named by its number, or several by their word: `relu` means every relu, also one inside another layer.
-    """
-
-    replace: Annotated[ByLayer, Field(description="the layers that take a layer's place")] = {}  # noqa: RUF012
-    insert_after: Annotated[ByLayer, Field(description="layers behind a layer; 0 means in front of all")] = {}  # noqa: RUF012
-    remove: Annotated[
-        list[Annotated[str, BeforeValidator(_which)]],
-        BeforeValidator(_as_list),
-        Field(description="layers to leave out"),
-    ] = []  # noqa: RUF012
+    replace: ByLayer = Field({}, description="the layer, or the list of layers, that takes a layer's place")
+    insert_after: ByLayer = Field({}, description="the layer, or the list of layers, behind a layer; 0: the front")
+    remove: WhichLayers = Field([], description="the layers that are left out")
 
     @model_validator(mode="after")
     def _not_empty(self):
@@ -67,34 +61,38 @@ class Changes(Strict):
 
     def apply(self, network: list[Operation]) -> list[Operation]:
         """Return the changed network. Raises ValueError where a change names no layer, or a layer is changed twice."""
-        used = set()
-        changed = self._sequence(network, "", used)
-        for which in [*self.replace, *self.insert_after, *self.remove]:
+        used, fronts = set(), set()
+        changed = self._sequence(network, "", used, fronts)
+        for which in [*self.replace, *self.remove, *(self.insert_after.keys() - fronts)]:
             if which not in used:
                 raise ValueError(_no_such_layer(which, network))
         if changed == network:
             raise ValueError("nothing is changed")
         return changed
 
-    def _sequence(self, layers: list[Operation], prefix: str, used: set[str]) -> list[Operation]:
-        """Return a sequence with its changes. prefix: "3." inside layer 3. used: takes the names that were found."""
+    def _sequence(self, layers: list[Operation], prefix: str, used: set[str], fronts: set[str]) -> list[Operation]:
+        """Return a sequence with its changes. prefix: "3." inside layer 3.
+
+        used, fronts: take the names of the layers that a change could mean, and of the places in front of them.
+        """
         changed = list(self.insert_after.get(f"{prefix}0", []))
-        used.add(f"{prefix}0")
+        fronts.add(f"{prefix}0")
         for position, layer in enumerate(layers, start=1):
             number = f"{prefix}{position}"
             used |= {number, layer.name}
-            changed += self._in_place_of(layer, number, used)
+            changed += self._in_place_of(layer, number, used, fronts)
             changed += _only(self.insert_after, layer, number, "insert_after") or []
         return changed
 
-    def _in_place_of(self, layer: Operation, number: str, used: set[str]) -> list[Operation]:
+    def _in_place_of(self, layer: Operation, number: str, used: set[str], fronts: set[str]) -> list[Operation]:
+        """Return what stands where a layer stood: the layer, what replaces it, or nothing."""
         edits = self.replace | {which: [] for which in self.remove}
         edit = _only(edits, layer, number, "replace and remove")
         if edit is not None:
             return edit
         if not layer.inside:
             return [layer]
-        inside = self._sequence(layer.inside, f"{number}.", used)
+        inside = self._sequence(layer.inside, f"{number}.", used, fronts)
         try:
             return [type(layer).model_validate({**dict(layer), layer.sole: inside})]
         except ValidationError as error:
@@ -111,7 +109,7 @@ def _only(edits: dict[str, list], layer: Operation, number: str, what: str) -> l
 
 def _no_such_layer(which: str, network: list[Operation]) -> str:
     if which[0].isdigit():
-        return f"there is no layer {which}; the parent's layers are 1 to {len(network)}"
+        return f"there is no layer {which} to change; the parent's layers are 1 to {len(network)}"
     words = {layer.name: None for layer in network}
     return f"the parent's network has no {which}; it has {', '.join(words)}"
 

@@ -21,7 +21,7 @@ DEEPEST = 8  # sequences within sequences
 
 
 class Operation(Word):
-    """An operation that keeps its input's shape and has no parameters, unless a subclass says otherwise."""
+    """A layer of a network. It keeps its input's shape and has no parameters, unless its own text says otherwise."""
 
     def out_shape(self, shape: Shape) -> Shape:
         """Return the output's shape. Raises ValueError where the input's shape does not fit."""
@@ -53,7 +53,7 @@ Layer = one_of(Operation)
 
 
 class Conv(Operation):
-    """2-D convolution with a square kernel. It has no bias unless the card asks for one."""
+    """2-D convolution with a square kernel: a map of `out` channels. It has no bias unless the card asks for one."""
 
     name: ClassVar = "conv"
     out: Count
@@ -83,7 +83,7 @@ class Conv(Operation):
 
 
 class Linear(Operation):
-    """Fully connected layer with bias."""
+    """Fully connected layer with bias: `out` features."""
 
     name: ClassVar = "linear"
     out: Count
@@ -115,7 +115,7 @@ class BatchNorm(Operation):
 
 
 class Relu(Operation):
-    """max(x, 0)."""
+    """The larger of x and 0."""
 
     name: ClassVar = "relu"
 
@@ -162,7 +162,7 @@ class Dropout(Operation):
 
 class _Pool(Operation):
     kernel: Count
-    stride: Annotated[Count | None, Field(description="the kernel")] = None
+    stride: Count | None = None  # None: as the kernel
 
     def out_shape(self, shape):
         side = _side(_map(shape)[1], *self.window(shape), 0)
@@ -173,7 +173,7 @@ class _Pool(Operation):
 
 
 class MaxPool(_Pool):
-    """The largest value of each window."""
+    """The largest value of each window; the stride is the kernel unless the card gives one."""
 
     name: ClassVar = "max_pool"
 
@@ -182,7 +182,7 @@ class MaxPool(_Pool):
 
 
 class AvgPool(_Pool):
-    """The mean of each window."""
+    """The mean of each window; the stride is the kernel unless the card gives one."""
 
     name: ClassVar = "avg_pool"
 
@@ -206,7 +206,7 @@ class GlobalAvgPool(Operation):
 
 
 class Flatten(Operation):
-    """A map as a list of features, which `linear`, `softmax` and `log_softmax` need."""
+    """Turn a map into a list of features, which `linear`, `softmax` and `log_softmax` need."""
 
     name: ClassVar = "flatten"
 
@@ -221,7 +221,7 @@ class Flatten(Operation):
 
 
 class Softmax(Operation):
-    """Scores as class probabilities."""
+    """Turn scores into class probabilities."""
 
     name: ClassVar = "softmax"
 
@@ -236,7 +236,7 @@ class Softmax(Operation):
 
 
 class LogSoftmax(Operation):
-    """Scores as logarithms of class probabilities."""
+    """Turn scores into logarithms of class probabilities."""
 
     name: ClassVar = "log_softmax"
 

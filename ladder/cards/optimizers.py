@@ -1,4 +1,7 @@
-"""The optimizers that a card can name, one class each: arguments and the torch optimizer they mean."""
+"""The optimizers that a card can name, one class each: arguments and the torch optimizer they mean.
+
+They are torch's fused ones, which take one pass over memory, and no square root from MKL: its bits differ by processor.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar

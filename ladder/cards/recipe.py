@@ -53,7 +53,7 @@ class Recipe(Strict):
     optimizer: Annotated[one_of(Optimizer), Field(description="an optimizer, see below")]
     learning_rate: Annotated[Positive, Field(description="the rate that the schedule starts from, or its peak")]
     schedule: Annotated[one_of(Schedule), Field(description="a schedule, see below")] = Constant()
-    augment: Annotated[list[one_of(Augmentation)], Field(description="augmentations in their order, see below")] = []  # noqa: RUF012 (pydantic copies it)
+    augment: list[one_of(Augmentation)] = Field([], description="augmentations in their order, see below")
     holdout: Annotated[
         Holdout, Field(description="training images, balanced by class, that the run watches but does not train on")
     ] = 0

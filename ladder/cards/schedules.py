@@ -30,7 +30,7 @@ class Moment:
 
 
 class Schedule(Word):
-    """Sets the learning rate of every step."""
+    """Sets the learning rate of every step. Reports show the rate of an epoch's first step."""
 
     watches_holdout: ClassVar[bool] = False
 

@@ -31,7 +31,7 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 NAME = re.compile(r"[A-Za-z0-9](\.?[A-Za-z0-9_-])*")
 LONGEST_NAME = 60
 SHOWN = 60  # characters of a faulty value that a message repeats
-ITEMS = {"network": "layer", "layers": "layer"}  # what an item of a list is called in a message; any other: "item"
+HOLD_LAYERS = {"network", "layers", "replace", "insert_after"}  # keys whose lists' items a message calls layers
 
 
 def check_name(name: str, what: str = "rung") -> str:
@@ -120,7 +120,7 @@ def one_of(kind: type[Kind]) -> Any:
         try:
             return words[name].model_validate(arguments)
         except ValidationError as error:
-            raise ValueError(fault_line(error, (name,))) from None
+            raise ValueError(fault_line(error, (name,)).replace(f"{name}.{words[name].sole}:", f"{name}:")) from None
 
     return Annotated[Any, BeforeValidator(read), PlainSerializer(lambda word: word.written())]
 
@@ -162,7 +162,8 @@ def _where(keys: tuple[str | int, ...]) -> str:
     text = ""
     for position, key in enumerate(keys):
         if isinstance(key, int) and "[key]" not in keys[position + 1 :]:
-            text += f": {ITEMS.get(keys[position - 1], 'item')} {key + 1}" if text else f"item {key + 1}"
+            item = "layer" if HOLD_LAYERS.intersection(keys[:position]) else "item"
+            text += f"{': ' if text else ''}{item} {key + 1}"
         elif key != "[key]":
             text += f"{'.' if text and not isinstance(keys[position - 1], int) else ': ' if text else ''}{key}"
     return text

@@ -1,128 +1,182 @@
 """The difference between two reports, as facts: plain mappings, lists, numbers and text, as JSON has them."""
 
 import difflib
+from collections.abc import Mapping
 from statistics import fmean
 
 import numpy as np
 
 from ladder.cards import natural
-from ladder.comparison.reports import FOLDER, NotMeasuredError, read_report
+from ladder.comparison.locks import NotMeasuredError
+from ladder.comparison.parsing import yaml_mapping
+from ladder.comparison.recipes import recipe_changes
+from ladder.comparison.reports import Report, read_report
+from ladder.comparison.snapshots import CARDS, FOLDER, RUNGS, Snapshot, is_rung_name
 from ladder.evaluation import stats
+from ladder.evaluation.metrics import BY_KEY, NEITHER, PRIMARY, Metric
 from ladder.exceptions import LadderError
 
-DIRECTIONS = {"accuracy": 1, "errors": -1, "loss": -1, "best_epoch_accuracy": 1, "train_accuracy_running": 0}
-OF_IMAGES = ("accuracy", "best_epoch_accuracy")  # a step is one image
-HIDDEN = ("accuracy_low", "accuracy_high")  # the interval of one side says nothing on the change
-ROUNDING = 1e-6  # of losses and train accuracies in the reports
+MOST_LINES = 2000  # that are matched one by one, which takes time with the square of their number
 
 
-def compare_trees(before, after):
-    """Return the facts on all that differs between two Trees: the pipeline's own reports, then the ladder's rungs.
+def compare_snapshots(before: Snapshot, after: Snapshot) -> dict:
+    """Return the facts on all that differs between two Snapshots: the pipeline's own reports, then the ladder's rungs.
 
-    Where one of the two is a single rung, just its folder is compared with the other's. Raises LadderError. A rung that
-    nobody asked for, and that is planned anew but not climbed yet, is only told of.
+    Where one of the two is a single rung, just its folder is compared with the other's. A rung that was replanned but
+    not yet climbed is listed, not compared. Raises LadderError.
     """
+    for snapshot in (before, after):
+        snapshot.text(f"{snapshot.folder}/metrics.json")  # raises where there are no reports at all
     whole = before.folder == after.folder == FOLDER
-    old, new = (tree.rungs() if whole else set() for tree in (before, after))
-    pairs = [(before.folder, after.folder, None)]
-    pairs += [(f"{FOLDER}/rungs/{rung}", f"{FOLDER}/rungs/{rung}", rung) for rung in sorted(old & new, key=natural)]
-    before.text(f"{before.folder}/metrics.json")
-    after.text(f"{after.folder}/metrics.json")
-    comparisons, not_measured = [], []
-    for folder, other, rung in pairs:
-        if before.of_folder(folder) != after.of_folder(other):
-            try:
-                comparisons.append(compare(_report(before, folder, rung), _report(after, other, rung)))
-            except NotMeasuredError as error:
-                if rung is None:
-                    raise
-                not_measured.append(str(error))
+    old, new = (snapshot.rungs() if whole else set() for snapshot in (before, after))
+    comparisons, not_measured = _changed_rungs(before, after, sorted(old & new, key=natural))
     return {
         "before": before.name,
         "after": after.name,
-        "comparisons": comparisons,
+        "comparisons": _changed_reports(before, after, None) + comparisons,
         "not_measured": not_measured,
-        "new_rungs": sorted(new - old, key=natural),
+        "new_rungs": [_new_rung(after, rung) for rung in sorted(new - old, key=natural)],
         "lost_rungs": sorted(old - new, key=natural),
     }
 
 
-def compare(before, after):
+def compare(before: Report, after: Report) -> dict:
     """Return the facts on two Reports. Raises LadderError where they are of different test sets."""
-    images = before.misread.shape[1]
-    if images != after.misread.shape[1]:
-        raise LadderError(
-            f"{before.name} and {after.name} have not the same test images; compare runs on the same data"
-        )
-    single = len(before.misread) == len(after.misread) == 1
+    _check_same_images(before, after)
     fixed, broken = _changed_images(before, after)
+    single = len(before.misread) == len(after.misread) == 1
     p, gained = stats.mcnemar(len(fixed), len(broken)) if single else (None, None)
-    held = None if single else stats.new_digits(before.misread, after.misread)
-    shared = [metric for metric in DIRECTIONS if metric in before.by_seed and metric in after.by_seed]
-    rows = [_repeated(metric, before, after, gained) for metric in shared]
-    bare = [name for name in before.metrics | after.metrics if name not in (*shared, *HIDDEN)]
-    rows += [_row(name, before.metrics.get(name), after.metrics.get(name)) for name in bare]
+    rows = _rows(before, after, gained)
     return {
         "before": before.name,
         "after": after.name,
         "seeds": [len(before.misread), len(after.misread)],
-        "test_images": images,
-        "verdict": rows[0]["verdict"],
-        "same_results": _same(before, after),
+        "test_images": before.misread.shape[1],
+        "verdict": next(row["verdict"] for row in rows if row["metric"] == PRIMARY.key),
+        "same_results": _same_results(before, after),
         "metrics": rows,
         "mcnemar_p": p,
-        "new_digits": held and {"low": held.low, "high": held.high, "verdict": stats.verdict(held)},
+        "new_digits": None if single else _new_digits(before, after),
         "images": {"fixed": fixed, "broken": broken, "net": len(fixed) - len(broken)},
+        "recipe": recipe_changes(before.recipe, after.recipe),
         "lines": {file: _changed_lines(old, after.lines.get(file, old)) for file, old in before.lines.items()},
     }
 
 
-def _report(tree, folder, rung):
-    """Return a folder's Report; its name is the rung where that was asked for, else it says where the rung is."""
+def primary_row(comparison: Mapping) -> dict:
+    """Return the row of the metric by which a comparison is judged."""
+    return next(row for row in comparison["metrics"] if row["metric"] == PRIMARY.key)
+
+
+def _changed_rungs(before, after, rungs):
+    """Return the comparisons of the rungs that differ, and what is said of those that cannot be compared yet."""
+    comparisons, not_measured = [], []
+    for rung in rungs:
+        try:
+            comparisons += _changed_reports(before, after, rung)
+        except NotMeasuredError as error:
+            not_measured.append(str(error))
+    return comparisons, not_measured
+
+
+def _changed_reports(before, after, rung):
+    """Return a list with the comparison of one rung in two Snapshots, or of what they stand for; empty where equal."""
+    folders = [f"{RUNGS}/{rung}" if rung else snapshot.folder for snapshot in (before, after)]
+    if before.of_folder(folders[0]) == after.of_folder(folders[1]):
+        return []
+    reports = [_report(*of, rung) for of in zip((before, after), folders, strict=True)]
+    return [compare(*reports)]
+
+
+def _report(snapshot, folder, rung):
+    """Return a folder's Report. Its name is the rung where that was asked for, else it says where the rung is."""
     if rung:
-        return read_report(tree, folder, f"{rung} of {tree.name}")
-    return read_report(tree, folder, None if folder == FOLDER else tree.name)
+        return read_report(snapshot, folder, f"{rung} of {snapshot.name}")
+    return read_report(snapshot, folder, None if folder == FOLDER else snapshot.name)
 
 
-def _same(before, after):
-    return before.by_seed["loss"] == after.by_seed["loss"] and np.array_equal(before.misread, after.misread)
+def _new_rung(snapshot, rung):
+    """Return the facts on a rung that only the second Snapshot has, and on its step from the rung it is judged by."""
+    facts = {"rung": rung, "baseline": _baseline(snapshot, rung), "comparison": None}
+    try:
+        report = _report(snapshot, f"{RUNGS}/{rung}", rung)
+        if facts["baseline"] in snapshot.rungs():
+            baseline = _report(snapshot, f"{RUNGS}/{facts['baseline']}", facts["baseline"])
+            facts["comparison"] = compare(baseline, report)
+    except NotMeasuredError as error:
+        return facts | {"not_measured": str(error)}
+    mean, deviation, _, _ = stats.mean_interval(report.by_seed[PRIMARY.key], PRIMARY.step(report.misread.shape[1]))
+    seeds = len(report.misread)
+    return facts | {
+        "seeds": seeds,
+        PRIMARY.key: mean,
+        f"{PRIMARY.key}_sd": deviation,
+        "parameters": report.metrics.get("parameters"),
+    }
 
 
-def _step(metric, images):
-    """Return the distance between two neighbouring values of a metric, for so many test images."""
-    if metric in OF_IMAGES:
-        return 100 / images
-    return 1 if metric == "errors" else ROUNDING
+def _baseline(snapshot, rung):
+    """Return the name of the rung that a card says it is judged against, or None."""
+    try:
+        card = yaml_mapping(snapshot.files.get(f"{CARDS}/{rung}.yaml", "{}"))
+    except ValueError:
+        return None  # `plan` says what is wrong with a card
+    name = card.get("against") or card.get("extends")
+    return name if isinstance(name, str) and is_rung_name(name) else None
 
 
-def _repeated(metric, before, after, gained):
+def _check_same_images(before, after):
+    counts = [report.misread.shape[1] for report in (before, after)]
+    if counts[0] != counts[1]:
+        raise LadderError(
+            f"{before.name} was measured on {counts[0]:,} test images and {after.name} on {counts[1]:,}; "
+            "only results on the same test images can be compared"
+        )
+    shared = before.labels.keys() & after.labels.keys()
+    if other := sorted(index for index in shared if before.labels[index] != after.labels[index]):
+        raise LadderError(
+            f"test image {other[0]} is a {before.labels[other[0]]} for {before.name} and a "
+            f"{after.labels[other[0]]} for {after.name}; only results on the same test images can be compared"
+        )
+
+
+def _rows(before, after, gained):
+    """Return the facts on each metric, those with one value a seed first."""
+    shared = [BY_KEY[key] for key in before.by_seed if key in after.by_seed]
+    rows = [_repeated(metric, before, after, gained) for metric in shared]
+    done = {metric.key for metric in shared}
+    others = [key for key in {**before.metrics, **after.metrics} if key not in done]
+    shown = [key for key in others if key not in BY_KEY or BY_KEY[key].compared]
+    return rows + [_row(key, before.metrics.get(key), after.metrics.get(key)) for key in shown]
+
+
+def _repeated(metric: Metric, before: Report, after: Report, gained: stats.Interval | None) -> dict:
     """Return the facts on a metric that each seed has. gained: McNemar's Interval in images, for single runs."""
-    images = before.misread.shape[1]
-    old, new, step = before.by_seed[metric], after.by_seed[metric], _step(metric, images)
-    row = _row(metric, fmean(old), fmean(new))
+    old, new, step = before.by_seed[metric.key], after.by_seed[metric.key], metric.step(before.misread.shape[1])
+    row = _row(metric.key, fmean(old), fmean(new))
     if len(old) + len(new) > 2:
         interval = stats.welch(old, new, step)
-        row |= {"low": interval.low, "high": interval.high, "verdict": _verdict(interval, DIRECTIONS[metric])}
-        if row["verdict"] == stats.OPEN and DIRECTIONS[metric]:
+        row |= {"low": interval.low, "high": interval.high, "verdict": _verdict(interval, metric)}
+        if row["verdict"] == stats.OPEN and metric.direction != NEITHER:
             row["to_settle"] = _to_settle(interval.change, old, new, step)
-    elif metric in ("accuracy", "errors"):
-        scale = step if metric == "accuracy" else -1
-        low, high = sorted((scale * gained.low, scale * gained.high))
+    elif metric.counts_misread:
+        ends = (metric.direction * step * end for end in (gained.low, gained.high))
+        low, high = sorted(ends)
         row |= {"low": low, "high": high, "verdict": stats.verdict(gained)}
     return row
 
 
-def _row(metric, before, after):
+def _row(key, before, after):
     """Return the facts on a metric without repeated values: no interval, no verdict."""
     change = None if before is None or after is None else after - before
     empty = {"low": None, "high": None, "verdict": None, "to_settle": None}
-    return {"metric": metric, "before": before, "after": after, "change": change} | empty
+    return {"metric": key, "before": before, "after": after, "change": change} | empty
 
 
-def _verdict(interval, direction):
+def _verdict(interval, metric):
     """A running train accuracy is neither good nor bad: augmentation lowers it on purpose."""
-    if direction:
-        return stats.verdict(interval, direction)
+    if metric.direction != NEITHER:
+        return stats.verdict(interval, metric.direction)
     return {stats.BETTER: "higher", stats.WORSE: "lower"}.get(stats.verdict(interval), stats.OPEN)
 
 
@@ -133,10 +187,20 @@ def _to_settle(change, before, after, step):
     }
 
 
+def _same_results(before, after):
+    return before.by_seed["loss"] == after.by_seed["loss"] and np.array_equal(before.misread, after.misread)
+
+
+def _new_digits(before, after):
+    interval = stats.new_digits(before.misread, after.misread)
+    return {"low": interval.low, "high": interval.high, "verdict": stats.verdict(interval)}
+
+
 def _changed_images(before, after):
     """Return (fixed, broken): the images that more than half of the seeds misread on one side, but not on the other.
 
-    The most consistent first: misread by all seeds of one side and by none of the other.
+    Exactly half of the seeds is not more than half. The most consistent come first: misread by all seeds of one side
+    and by none of the other.
     """
     rates = np.array([before.misread.mean(axis=0), after.misread.mean(axis=0)])
     wrong = rates > 0.5
@@ -157,5 +221,7 @@ def _image(index, misreader, before, after):
 
 def _changed_lines(before, after):
     """Return the lines that went, as '-...', and came, as '+...', in the order of the file."""
+    if max(len(before), len(after)) > MOST_LINES and before != after:
+        return [f"-{line}" for line in before] + [f"+{line}" for line in after]
     lines = list(difflib.unified_diff(before, after, n=0, lineterm=""))[2:]
     return [line for line in lines if not line.startswith("@@")]

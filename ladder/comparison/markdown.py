@@ -1,103 +1,155 @@
 """A comparison's facts as Markdown that reads well on a terminal too, the verdict in its first sentence."""
 
+import re
+from collections.abc import Mapping
+
+from ladder.comparison.differences import primary_row
+from ladder.evaluation.metrics import BY_KEY, PRIMARY, Metric
+from ladder.evaluation.numbers import interval, number
 from ladder.evaluation.stats import OPEN, POWER
 
-TITLES = {"accuracy": "accuracy, %", "errors": "misread images", "best_epoch_accuracy": "best_epoch_accuracy, %"}
-DIGITS = {"errors": 1, "loss": 4, "parameters": 0, "reached_epoch": 0, "held_epochs": 0}  # others 2
 HEAD = ("metric", "before", "after", "change", "95 % interval", "verdict")
 SHOWN = 10  # images fixed, and as many broken
-LINES = 40  # changed lines of a file
-ROOM = 60_000  # characters; GitHub takes 65,536 in a comment
+LINES, LETTERS = 40, 200  # changed lines of a file, and of each its letters
+ROOM = 60_000  # letters; GitHub takes 65,536 in a comment
+MENTION_BREAK = "\u200b"  # a space without width
 
 
-def markdown(facts):
-    """Return the text on the facts of `ladder.differences.compare_trees`."""
-    parts = _comparisons(facts["comparisons"])
-    if not parts and not facts["not_measured"]:
-        parts = [f"**Nothing changed**: the reports of {facts['before']} and {facts['after']} are the same."]
-    for key, word in (("new_rungs", "New"), ("lost_rungs", "Gone")):
-        if facts[key]:
-            parts.append(f"{word} in {facts['after']}: {', '.join(facts[key])}.")
-    parts += [f"Not compared: {fault}." for fault in facts["not_measured"]]
+def markdown(facts: Mapping) -> str:
+    """Return the text on the facts of `ladder.comparison.differences.compare_snapshots`."""
+    sections = [_section(comparison) for comparison in facts["comparisons"]]
+    sections += [_new_rung(rung, facts["after"]) for rung in facts["new_rungs"]]
+    parts = _within_room(sections, _verdicts(facts["comparisons"]))
+    if not parts and not facts["not_measured"] and not facts["lost_rungs"]:
+        names = " and ".join(escaped(facts[side]) for side in ("before", "after"))
+        parts = [f"**Nothing changed**: the reports of {names} are the same."]
+    if facts["lost_rungs"]:
+        parts.append(f"Gone in {escaped(facts['after'])}: {', '.join(map(escaped, facts['lost_rungs']))}.")
+    parts += [f"Not compared: {_fault(fault)}." for fault in facts["not_measured"]]
     if "pictures" in facts:
         parts.append(facts["pictures"])
     return "\n\n---\n\n".join(parts)
 
 
-def _comparisons(comparisons):
-    """Return a section for each, after a list of all verdicts where there are several, as far as there is room."""
-    sections = [_section(comparison) for comparison in comparisons]
-    if len(sections) < 2:
-        return sections
+def escaped(text: str) -> str:
+    """Return text that Markdown shows as it is, in one line: no HTML, no formatting, no cell's end, no @mention.
+
+    Underscores within words stay, since GitHub takes them as they are.
+    """
+    line = "".join(letter if letter.isprintable() else " " for letter in " ".join(text.split()))
+    line = re.sub(r"(?<![A-Za-z0-9])@(?=[A-Za-z0-9])", f"@{MENTION_BREAK}", line)
+    line = re.sub(r"([\\`*|\[\]]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))", r"\\\1", line)
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _verdicts(comparisons):
+    """Return a list of all verdicts, where there are several."""
+    if len(comparisons) < 2:
+        return []
     listed = "\n".join(f"- {_sentence(comparison)}" for comparison in comparisons)
-    parts = [f"{listed}\n\nWhere nothing differs, about 1 verdict in 20 says better or worse by chance."]
-    room = ROOM - len(parts[0])
+    return [f"{listed}\n\nWhere nothing differs, about 1 verdict in 20 says better or worse by chance."]
+
+
+def _within_room(sections, first):
+    """Return the sections behind what comes first, as far as there is room in a comment."""
+    parts, room = list(first), ROOM - sum(map(len, first))
     for place, section in enumerate(sections):
         room -= len(section)
         if room < 0:
-            return [*parts, f"No room for the details of the last {len(sections) - place}."]
+            return [*parts, f"There is no room here for the details of the last {len(sections) - place}."]
         parts.append(section)
     return parts
 
 
+def _new_rung(new, where):
+    """Return a new rung's numbers, and its step from the rung that it is judged against."""
+    headline = f"**New in {escaped(where)}: {new['rung']}**"
+    if "not_measured" in new:
+        return f"{headline}. It is not measured yet: {_fault(new['not_measured'])}."
+    spread = f" ± {number(new['accuracy_sd'], 2)}" if new["accuracy_sd"] is not None else ""
+    size = f", {number(new['parameters'], 0)} parameters" if new["parameters"] is not None else ""
+    seeds = f"{new['seeds']} seed{'s' * (new['seeds'] != 1)}"
+    reached = f"{headline}: accuracy {number(new['accuracy'], PRIMARY.decimals)} %{spread} ({seeds}){size}."
+    if new["comparison"]:
+        return (
+            f"{reached} Compared with {new['baseline']}, against which it is judged:\n\n{_section(new['comparison'])}"
+        )
+    if new["baseline"]:
+        return f"{reached} It is judged against {new['baseline']}, which has no reports there."
+    return f"{reached} Its card names no rung to compare it with."
+
+
+def _fault(text):
+    """Return the text of a NotMeasuredError; the command at its end stays a command."""
+    fault, mark, remedy = text.rpartition("; run ")
+    return f"{escaped(fault)}{mark}{remedy}" if mark else escaped(text)
+
+
 def _section(comparison):
     if comparison["same_results"]:
-        parts = [_sentence(comparison), *_lines(comparison)]
+        parts = [_sentence(comparison), *_changes(comparison)]
     else:
         parts = [_sentence(comparison), _table(comparison), _reading(comparison), *_images(comparison)]
-        parts += [*_lines(comparison), *_to_settle(comparison)]
+        parts += [*_changes(comparison), *_to_settle(comparison)]
     return "\n\n".join(parts)
 
 
 def _sentence(comparison):
     """Return the verdict: would training again say the same, and would it hold on new digits."""
-    before, after, seeds = comparison["before"], comparison["after"], comparison["seeds"]
+    before, after = escaped(comparison["before"]), escaped(comparison["after"])
     if comparison["same_results"]:
         return f"**Same results**: {before} and {after} misread the same test images, seed by seed."
-    accuracy = comparison["metrics"][0]
+    row, seeds = primary_row(comparison), comparison["seeds"]
     what = f"{after} is {comparison['verdict']} than {before}"
     if comparison["verdict"] == OPEN:
         what = f"No difference shown between {before} and {after}"
-    change = f"{number(accuracy['change'], 2, '+')} points {interval(accuracy, 2)}"
+    change = f"{number(row['change'], PRIMARY.decimals, '+')} points {interval(row, PRIMARY.decimals)}"
     return f"**{what}**: {change}, {seeds[0]} + {seeds[1]} seeds; {_holds(comparison)}{_unknown_noise(comparison)}."
 
 
 def _holds(comparison):
-    held = comparison["new_digits"]
-    if not held:
+    on_new = comparison["new_digits"]
+    if not on_new:
         return f"exact McNemar p = {comparison['mcnemar_p']:.2g}"
+    ends = interval(on_new, PRIMARY.decimals)
     if comparison["verdict"] == OPEN:
-        return f"nor on new digits {interval(held, 2)}"
-    if held["verdict"] == comparison["verdict"]:
-        return f"it would hold on new digits {interval(held, 2)}"
-    return f"but on new digits it might not hold {interval(held, 2)}"
+        return f"none on new digits either {ends}"
+    if on_new["verdict"] == comparison["verdict"]:
+        return f"it would hold on new digits {ends}"
+    return f"but on new digits it might not hold {ends}"
 
 
 def _unknown_noise(comparison):
-    lone = [
-        comparison[side] for side, seeds in zip(("before", "after"), comparison["seeds"], strict=True) if seeds == 1
-    ]
+    sides = zip(("before", "after"), comparison["seeds"], strict=True)
+    lone = [escaped(comparison[side]) for side, seeds in sides if seeds == 1]
     if len(lone) == 2:
         return "; **seed noise is unknown** with one seed a side, so training again may say otherwise"
     return f"; **seed noise of {lone[0]} is unknown** (one seed) and taken to be the other's" if lone else ""
 
 
 def _table(comparison):
-    rows = [HEAD, *(_cells(row) for row in comparison["metrics"])]
+    known = [row for row in comparison["metrics"] if (row["before"], row["after"]) != (None, None)]
+    rows = [HEAD, *map(_cells, known)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-    right = range(1, 4)
-    rule = ["-" * (width - 1) + ":" if column in right else "-" * width for column, width in enumerate(widths)]
+    numbers = range(1, 4)  # columns that are aligned to the right
+    rule = ["-" * (width - 1) + ":" if column in numbers else "-" * width for column, width in enumerate(widths)]
     rows.insert(1, rule)
     return "\n".join(
-        "| " + " | ".join(f"{cell:{'>' if i in right else '<'}{widths[i]}}" for i, cell in enumerate(row)) + " |"
+        "| " + " | ".join(f"{cell:{'>' if i in numbers else '<'}{widths[i]}}" for i, cell in enumerate(row)) + " |"
         for row in rows
     )
 
 
 def _cells(row):
-    name, digits = row["metric"], DIGITS.get(row["metric"], 2)
-    values = [number(row["before"], digits), number(row["after"], digits), number(row["change"], digits, "+")]
-    return (TITLES.get(name, name), *values, interval(row, digits), row["verdict"] or "")
+    metric = _metric(row)
+    values = [number(row["before"], metric.decimals), number(row["after"], metric.decimals)]
+    change = number(row["change"], metric.decimals, "+")
+    return (metric.title, *values, change, interval(row, metric.decimals), row["verdict"] or "")
+
+
+def _metric(row):
+    """Return the Metric of a row; one that this version does not know is called by its key."""
+    return BY_KEY.get(row["metric"]) or Metric(row["metric"], escaped(row["metric"]))
 
 
 def _reading(comparison):
@@ -105,77 +157,78 @@ def _reading(comparison):
     if not comparison["new_digits"]:
         return f"The interval is McNemar's exact one, for these two single runs on the {images}."
     return (
-        f"The intervals allow for training again, with other seeds, and measuring on the same {images}; "
-        "that *on new digits*, in the first sentence, for other test images too."
+        f"The intervals allow for training again, with other seeds, and measuring on the same {images}. "
+        "The interval *on new digits*, in the first sentence, allows for other test images too."
     )
 
 
 def _images(comparison):
     """Return what got fixed and what broke. An image counts as misread where more than half of the seeds misread it."""
-    found = comparison["images"]
-    fixed, broken, net = len(found["fixed"]), len(found["broken"]), found["net"]
-    parts = [f"Test images, misread by more than half of the seeds: {fixed} fixed, {broken} broke: net {net:+d}."]
-    for key, word in (("fixed", "Fixed"), ("broken", "Broke")):
-        if found[key]:
-            listed = "\n".join(f"- {_image(image, comparison['seeds'])}" for image in found[key][:SHOWN])
-            more = f", the most consistent {SHOWN}" if len(found[key]) > SHOWN else ""
-            parts.append(f"{word}{more}:\n\n{listed}")
+    images = comparison["images"]
+    counts = f"{len(images['fixed'])} fixed, {len(images['broken'])} broken, net {images['net']:+d}"
+    parts = [f"Test images that more than half of the seeds misread: {counts}."]
+    for key in ("fixed", "broken"):
+        if images[key]:
+            listed = "\n".join(f"- {_image(image, comparison['seeds'])}" for image in images[key][:SHOWN])
+            more = f", the {SHOWN} most consistent" if len(images[key]) > SHOWN else ""
+            parts.append(f"{key.title()}{more}:\n\n{listed}")
     return parts
 
 
 def _image(image, seeds):
+    """Return a line on an image; not `#7`, which GitHub would link to the issue of that number."""
     before, after = (f"{misread}/{count}" for misread, count in zip(image["misread_by"], seeds, strict=True))
     article = "an" if image["label"] == 8 else "a"
     what = f"{article} {image['label']} read as {image['read_as']}"
-    return f"#{image['index']}: {what}, by {before} seeds before, {after} after"
+    return f"image {image['index']}: {what}, by {before} seeds before, {after} after"
 
 
 def _to_settle(comparison):
     """Return how many more seeds would settle each difference that is still open."""
-    have = min(comparison["seeds"])
-    open_rows = [row for row in comparison["metrics"] if row["to_settle"] and row["metric"] != "errors"]
     if not comparison["new_digits"]:
         return ["To learn the seed noise: at least 2 seeds a side, better 5."]
-    if not open_rows:
+    rows = [row for row in comparison["metrics"] if row["to_settle"] and not _says_the_same_as_primary(row)]
+    if not rows:
         return []
-    listed = "\n".join(f"- {row['metric']}: {_seeds(row, have)}" for row in open_rows)
-    return [f"Still open, and what would settle it ({100 * POWER:g} % power, 5 % level):\n\n{listed}"]
+    have = min(comparison["seeds"])
+    listed = "\n".join(f"- {_metric(row).title.split(',')[0]}: {_seeds(row, have)}" for row in rows)
+    return [f"What would settle the differences that are still open ({100 * POWER:g} % power, 5 % level):\n\n{listed}"]
+
+
+def _says_the_same_as_primary(row):
+    metric = _metric(row)
+    return metric.counts_misread and not metric.primary
 
 
 def _seeds(row, have):
-    digits, needed = DIGITS.get(row["metric"], 2), row["to_settle"]["seeds"]
-    now = f"the seeds so far would show {number(row['to_settle']['smallest_shown'], digits)} or more"
+    needed = row["to_settle"]["seeds"]
+    smallest = number(row["to_settle"]["smallest_shown"], _metric(row).decimals)
+    now = f"as many seeds as now show a change of {smallest} or more"
     if needed is None:
-        return f"more than 1,000 seeds a side for a change as small as that seen; {now}"
+        return f"more than 1,000 seeds a side, if the true change is as small as the one seen; {now}"
     more = f"{needed - have} more than now" if needed > have else "a repetition as large as this one"
-    return f"{needed} seeds a side ({more}) if the change seen is the true one; {now}"
+    return f"{needed} seeds a side ({more}), if the true change is the one seen; {now}"
 
 
-def _lines(comparison):
-    """Return the changed lines of the parameters and the recipe."""
+def _changes(comparison):
+    """Return what changed in the recipe, in words, and the changed lines of the parameters."""
     parts = []
+    if phrases := comparison["recipe"]:
+        listed = [f"- {escaped(phrase)}" for phrase in phrases[:LINES]]
+        parts.append("\n".join(["Changed in the recipe:", "", *listed, *_more(phrases, "- ")]))
     for file, changed in comparison["lines"].items():
-        if changed:
-            more = [f"... and {len(changed) - LINES} more lines"] if len(changed) > LINES else []
-            parts.append("\n".join([f"Changed in {file}:", "", "```diff", *changed[:LINES], *more, "```"]))
+        if changed and file != "recipe.yaml":
+            shown = [_plain(line) for line in changed[:LINES]]
+            fence = "`" * max(3, *(len(run) + 1 for line in shown for run in re.findall("`+", line)), 3)
+            parts.append("\n".join([f"Changed in {file}:", "", f"{fence}diff", *shown, *_more(changed), fence]))
     return parts
 
 
-def number(value, digits, sign=""):
-    """Return a number with that many digits, '–' for None; sign: '+' to have one, which zero never has."""
-    if value is None:
-        return "–"
-    rounded = round(value, digits)
-    return f"{rounded:{sign}.{digits}f}" if rounded else f"{0:.{digits}f}"
+def _more(items, mark=""):
+    return [f"{mark}... and {len(items) - LINES} more"] if len(items) > LINES else []
 
 
-def interval(row, digits):
-    """Return '[low, high]' of a mapping with these keys, '–' where one is None.
-
-    It has more digits where an end would round to 0 and hide on which side of it it lies.
-    """
-    ends = (row["low"], row["high"])
-    if None in ends:
-        return "–"
-    digits = next((more for more in range(digits, digits + 3) if all(round(end, more) for end in ends)), digits)
-    return f"[{', '.join(number(end, digits) for end in ends)}]"
+def _plain(line):
+    """Return a line as a code block and a terminal can show it."""
+    letters = "".join(letter if letter.isprintable() else " " for letter in line)
+    return letters if len(letters) <= LETTERS else f"{letters[:LETTERS]}…"

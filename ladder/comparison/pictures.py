@@ -1,5 +1,8 @@
 """The test images that changed between two reports, as PNG bytes."""
 
+from collections.abc import Sequence
+
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -7,28 +10,40 @@ from ladder.evaluation.pictures import GALLERY_COLUMNS
 from ladder.figure import STYLE, draw_digit, png
 
 CHANGES = 3  # comparisons with pictures
+LEGEND = "Above each image: its number, label → what it was read as, how many of the seeds misread it before → after"
+ROW, HEADING = 1.95, 0.35  # inches
 
 
-def changes(comparisons, images):
+def changes(comparisons: Sequence[dict], images: np.ndarray) -> bytes:
     """Return the test images that changed most consistently: a row fixed and a row broken for the first comparisons.
 
-    comparisons: those of ladder.differences that have such images; images: uint8 [N, 1, 28, 28]. Above each image:
-    label → what it was read as, and how many seeds misread it before → after.
+    comparisons: those of ladder.comparison.differences that have such images; images: uint8 [N, 1, 28, 28].
     """
     first = comparisons[:CHANGES]
-    shown = [(found, key) for found in first for key in ("fixed", "broken") if found["images"][key]]
+    rows = [(comparison, key) for comparison in first for key in ("fixed", "broken") if comparison["images"][key]]
     with rc_context(STYLE):
-        figure = Figure(figsize=(10, 1.75 * len(shown)))
-        for part, (found, key) in zip(figure.subfigures(len(shown), 1, squeeze=False).flat, shown, strict=True):
-            changed = found["images"][key]
-            most = changed[:GALLERY_COLUMNS]
-            of = f"{len(most)} of {len(changed)}"
-            part.suptitle(f"{key.title()}, {of}: {found['before']} → {found['after']}", fontsize=10)
-            axes = part.subplots(1, GALLERY_COLUMNS)
-            for axis in axes:
-                axis.axis("off")
-            for axis, image in zip(axes, most, strict=False):
-                before, after = (f"{n}/{seeds}" for n, seeds in zip(image["misread_by"], found["seeds"], strict=True))
-                title = f"{image['label']} → {image['read_as']}\n{before} → {after}"
-                draw_digit(axis, images[image["index"]], title)
+        figure = Figure(figsize=(10, HEADING + ROW * len(rows)))
+        legend, *parts = figure.subfigures(len(rows) + 1, 1, height_ratios=[HEADING, *[ROW] * len(rows)])
+        legend.suptitle(LEGEND, fontsize=9)
+        for part, (comparison, key) in zip(parts, rows, strict=True):
+            _row(part, comparison, key, images)
         return png(figure)
+
+
+def caption(image: dict, seeds: Sequence[int]) -> str:
+    """Return the three lines above an image, which LEGEND explains. seeds: how many there are before and after."""
+    before, after = (f"{misread}/{count}" for misread, count in zip(image["misread_by"], seeds, strict=True))
+    return f"image {image['index']}\n{image['label']} → {image['read_as']}\n{before} → {after}"
+
+
+def _row(part, comparison, key, images):
+    """Draw the most consistent images that got fixed, or broke, in one comparison."""
+    changed = comparison["images"][key]
+    shown = changed[:GALLERY_COLUMNS]
+    names = f"{comparison['before']} → {comparison['after']}".replace("$", r"\$")  # or it would begin a formula
+    part.suptitle(f"{key.title()}, {len(shown)} of {len(changed)}: {names}", fontsize=10)
+    axes = part.subplots(1, GALLERY_COLUMNS)
+    for axis in axes:
+        axis.axis("off")
+    for axis, image in zip(axes, shown, strict=False):
+        draw_digit(axis, images[image["index"]], caption(image, comparison["seeds"]))

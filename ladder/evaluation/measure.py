@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ladder.cards import Recipe
 from ladder.data.holdout import holdout_mask
 from ladder.network.build import build
 from ladder.network.inference import accuracy, infer, prepare, probabilities
@@ -15,21 +16,24 @@ from ladder.network.losses import loss_of
 class Measured:
     """One run on the test images, and its last weights on the images it was trained on.
 
-    accuracy, loss: lists with one value an epoch (percent; mean of the recipe's loss).
-    predictions int64 [N], confidences float32 [N] (the predicted class's probability): of the last epoch; NumPy
-    arrays, which travel between processes as plain bytes.
-    train_accuracy: percent, eval mode, unaugmented, without the held-out images.
+    accuracy, loss: one value an epoch, in percent and as the mean of the recipe's loss.
+    predictions (int64 [N]) and confidences (float32 [N], the probability of the predicted class) are of the last
+    epoch. They are NumPy arrays, which travel between processes as plain bytes.
+    train_accuracy: percent, in eval mode, on images without augmentation and without the holdout.
     """
 
-    accuracy: list
-    loss: list
+    accuracy: list[float]
+    loss: list[float]
     predictions: np.ndarray
     confidences: np.ndarray
     train_accuracy: float
 
 
-def measure(recipe, weights, train, test):
-    """Return what a run is worth. weights: its states after each epoch; train, test: {"images", "labels"}."""
+def measure(recipe: Recipe, weights: list[dict], train: dict, test: dict) -> Measured:
+    """Return what a run is worth.
+
+    weights: the network's state after each epoch; train, test: {"images": uint8 [N, 1, 28, 28], "labels": uint8 [N]}.
+    """
     torch.set_num_threads(1)
     model = build(recipe, seed=0)
     images, labels = prepare(test["images"], recipe), test["labels"].to(recipe.device, torch.int64)
@@ -52,8 +56,8 @@ def measure(recipe, weights, train, test):
     )
 
 
-def accuracy_of(recipe, weights, images, labels):
-    """Return the accuracy in percent of one state of a run on uint8 images [N, 1, 28, 28] with labels [N]."""
+def accuracy_of(recipe: Recipe, weights: dict, images: torch.Tensor, labels: torch.Tensor) -> float:
+    """Return the accuracy in percent of one state of a network on uint8 images [N, 1, 28, 28] with labels [N]."""
     torch.set_num_threads(1)
     model = build(recipe, seed=0)
     model.load_state_dict(weights)

@@ -1,8 +1,7 @@
-"""Hash what measuring gives for a few untrained networks: what a rung's results depend on, beside its training.
+"""A hash of what evaluation computes for three untrained networks; when it changes, every rung is measured again.
 
-As a fingerprint for training: it changes where the ladder would measure something else, so that all rungs are measured
-again; it stays when code is only moved or renamed, so that none is trained again for that.
-Usage: python -m stages.measuring. Reads: rungs/cards/. Writes: reports/measuring.txt.
+It stays the same when code is only moved or renamed. Then no rung is trained or measured again. For training, a
+recipe's fingerprint does the same.
 """
 
 import hashlib
@@ -11,14 +10,14 @@ from pathlib import Path
 
 from ladder import cards
 from ladder.evaluation.moved import MOVED
-from ladder.evaluation.tables import write_rung
+from ladder.evaluation.tables import evaluation_of, history_rows, write_results
 from ladder.files import write_text
 
 RUNGS = ("net9", "sprint", "lenet5")  # with a holdout; without; images resized, softmax at the end
 EPOCHS, SEEDS, IMAGES, TEST, HOLDOUT, TARGET = 3, range(2), 300, 150, 100, 10.0
 
 
-def measuring():
+def measurement_hash() -> str:
     """Return 64 hexadecimal digits for all that is measured of RUNGS at random weights, and for moved images."""
     from ladder.cards.augmentations import augment
     from ladder.data.synthetic import synthetic_digits
@@ -30,17 +29,24 @@ def measuring():
         moved = augment(images, [cards.Affine(**how)], generator("moved"))
         digest.update(moved.numpy().tobytes())
     for rung in RUNGS:
-        recipe = cards.resolve(rung)
-        small = {"epochs": EPOCHS, "holdout": HOLDOUT if recipe.holdout else 0}
-        with tempfile.TemporaryDirectory() as folder:
-            measure_untrained(recipe.model_copy(update=small), images, labels, Path(folder))
-            for path in sorted(Path(folder).iterdir()):
-                digest.update(path.name.encode() + path.read_bytes())
+        for name, content in untrained_reports(cards.resolve(rung), images, labels).items():
+            digest.update(name.encode() + content)
     return digest.hexdigest()
 
 
-def measure_untrained(recipe, images, labels, folder):
-    """Write into a folder what `climb` writes, for runs whose every epoch leaves other random weights."""
+def untrained_reports(recipe: cards.Recipe, images, labels) -> dict[str, bytes]:
+    """Return {name of file: content} of a recipe's reports at random weights; arguments as for `measure_untrained`."""
+    small = {"epochs": EPOCHS, "holdout": HOLDOUT if recipe.holdout else 0}
+    with tempfile.TemporaryDirectory() as folder:
+        measure_untrained(recipe.model_copy(update=small), images, labels, Path(folder))
+        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+
+
+def measure_untrained(recipe: cards.Recipe, images, labels, folder: Path) -> None:
+    """Write into a folder what `climb` writes, for runs that have other random weights after every epoch.
+
+    images: uint8 tensor [N, 1, 28, 28]; labels: uint8 tensor [N].
+    """
     from ladder.evaluation.measure import accuracy_of, measure
     from ladder.network.build import build
 
@@ -51,17 +57,17 @@ def measure_untrained(recipe, images, labels, folder):
         measured[seed] = measure(recipe, weights, train, test)
         rows[seed] = [row(epoch, seed + epoch) for epoch in range(EPOCHS)]
         write_text(folder / f"accuracy_of_{seed}.txt", str(accuracy_of(recipe, weights[-1], **test)))
-    write_rung(folder, recipe, measured, rows, test["labels"].numpy(), TARGET)
+    write_results(folder, evaluation_of(recipe, measured, history_rows(rows), test["labels"].numpy(), TARGET))
 
 
-def row(epoch, more):
-    """Return a row of metrics as a run has it for an epoch (from 0), with made-up accuracies."""
+def row(epoch: int, more: int) -> dict:
+    """Return the metrics that a run has for an epoch (from 0), with made-up accuracies, `more` percent higher."""
     losses = {"learning_rate": 0.1, "train_loss": 1.0, "holdout_loss": 1.0}
     return losses | {"epoch": epoch + 1, "train_accuracy": 90.0 + more, "holdout_accuracy": 80.0 + more}
 
 
-def random_weights(model, seed):
-    """Return a network's state with every number of it drawn anew, its normalisations' means and variances too."""
+def random_weights(model, seed: int) -> dict:
+    """Return a torch module's state with all its numbers drawn anew, also the means and variances of normalisations."""
     from ladder.lanes.draws import generator, uniform
 
     draws = generator("random weights", seed)

@@ -1,6 +1,7 @@
 """Pictures of what a rung's runs reached, as PNG bytes."""
 
 import numpy as np
+import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -28,19 +29,24 @@ def curves(history, tests, target, title):
         _lines(right, tests, "loss", TEST, "test")
         left.axhline(target, color=TARGET, linestyle="--", linewidth=1, label=f"target {target:g} %")
         ended = tests[tests.epoch == tests.epoch.max()].accuracy.min()
-        low = min(96, np.floor(ended) - 1)  # the first epochs may start below the picture
+        single = tests.epoch.max() == 1
+        if single:
+            ended = min(ended, history.train_accuracy.min())
+        low = min(96, np.floor(ended) - 1)  # the first of several epochs may start below the picture
         left.set_ylim(low, 100)
         left.set(title=f"Accuracy, {title}", xlabel="epoch", ylabel="%")
         right.set_yscale("log")
         right.set(title=f"Loss, {title}", xlabel="epoch", ylabel="mean loss (log scale)")
         for axis in (left, right):
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            if single:
+                axis.set(xlim=(0.5, 1.5), xticks=[1])  # matplotlib would show tenths of an epoch
         left.legend(frameon=False, loc="lower right")
         right.legend(frameon=False, loc="upper right")
         return png(figure)
 
 
-def confusion(table, title):
+def confusion(table: pd.DataFrame, title: str) -> bytes:
     """Return the confusion matrix of a table of label, prediction, images (mean number over the seeds)."""
     matrix = table.pivot(index="label", columns="prediction", values="images").to_numpy()
     wrong = np.where(np.eye(10, dtype=bool), 0, matrix)
@@ -62,11 +68,12 @@ def confusion(table, title):
         return png(figure)
 
 
-def errors(table, images, seeds, title):
+def misread(table: pd.DataFrame, images: np.ndarray, seeds: int, title: str) -> bytes:
     """Return a gallery of misread test images, the most confident mistakes first.
 
     table: seed, index, label, prediction, confidence (reports/errors.csv); images: uint8 [N, 1, 28, 28]. Above
-    each image: label → prediction, and the confidence in it, a mean over all seeds: 0 for one that read it right.
+    each image: label → prediction, and the confidence in that prediction, a mean over all seeds. A seed that read the
+    image correctly counts as 0.
     """
     grouped = table.groupby(["index", "label", "prediction"]).confidence.sum().div(seeds).reset_index()
     grouped = grouped.sort_values(["confidence", "index"], ascending=[False, True])
@@ -87,7 +94,8 @@ def errors(table, images, seeds, title):
 
 
 def _lines(axis, table, column, color, label):
-    for _, of_seed in table.groupby("seed"):
-        axis.plot(of_seed.epoch, of_seed[column], color=color, linewidth=0.8, alpha=0.5)
     mean = table.groupby("epoch")[column].mean()
-    axis.plot(mean.index, mean, color=color, linewidth=2, label=label)
+    point = "o" if len(mean) == 1 else None  # a line through one point shows nothing
+    for _, of_seed in table.groupby("seed"):
+        axis.plot(of_seed.epoch, of_seed[column], color=color, linewidth=0.8, alpha=0.5, marker=point, markersize=3)
+    axis.plot(mean.index, mean, color=color, linewidth=2, label=label, marker=point)

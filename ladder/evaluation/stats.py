@@ -5,6 +5,7 @@ images? `new_digits`: would it hold on other test images too? A change is always
 """
 
 import math
+from collections.abc import Sequence
 from statistics import fmean, stdev, variance
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def mean_interval(values, resolution):
+def mean_interval(values: Sequence[float], resolution: float) -> tuple[float, float | None, float | None, float | None]:
     """Return (mean, standard deviation, low, high) of percentages: Student's 95 % interval of the mean in 0..100.
 
     resolution: as for `welch`; here too the interval takes no deviation below that of rounding.
@@ -39,13 +40,13 @@ def mean_interval(values, resolution):
     return mean, stdev(values), max(mean - margin, 0.0), min(mean + margin, 100.0)
 
 
-def verdict(interval, direction=1):
+def verdict(interval: Interval, direction: int = 1) -> str:
     """Return BETTER, WORSE or OPEN. direction: 1 where more is better, -1 where less is."""
     low, high = sorted((direction * interval.low, direction * interval.high))
     return BETTER if low > 0 else WORSE if high < 0 else OPEN
 
 
-def welch(before, after, resolution):
+def welch(before: Sequence[float], after: Sequence[float], resolution: float) -> Interval:
     """Return the Interval of the change of the mean between two sets of independent seeds, by Welch's t.
 
     before, after: one value a seed, at least two on one side; resolution: the step of the values (0.01 points for
@@ -62,7 +63,7 @@ def welch(before, after, resolution):
     return Interval(change, change - margin, change + margin)
 
 
-def next_run(values, resolution):
+def next_run(values: Sequence[float], resolution: float) -> Interval:
     """Return the Interval around the mean in which one more run, with another seed, falls in 95 % of cases.
 
     values: one a seed, at least two; resolution: as for `welch`, which finds the same for a side of one seed. Student's
@@ -73,7 +74,7 @@ def next_run(values, resolution):
     return welch([0.0], values, resolution)
 
 
-def new_digits(before, after):
+def new_digits(before: np.ndarray, after: np.ndarray) -> Interval:
     """Return the Interval, in points of accuracy, of the change where seeds and test images are both drawn anew.
 
     before, after: bool [seeds, images], True where that seed misreads that image; the same images on both sides, at
@@ -95,7 +96,7 @@ def new_digits(before, after):
     return Interval(change, change - margin, change + margin)
 
 
-def mcnemar(fixed, broken):
+def mcnemar(fixed: int, broken: int) -> tuple[float, Interval]:
     """Return (p, Interval) for two single runs, by the exact McNemar test on the images that only one misreads.
 
     fixed, broken: how many only the run before, and only the run after, misreads. The interval is of the number of
@@ -109,7 +110,7 @@ def mcnemar(fixed, broken):
     return float(test.pvalue), Interval(fixed - broken, *(float(differing * (2 * end - 1)) for end in share))
 
 
-def seeds_to_settle(change, deviation):
+def seeds_to_settle(change: float, deviation: float) -> int | None:
     """Return how many seeds a side show a true change of this size in 80 % of cases, or None above MOST_SEEDS.
 
     deviation: of the seeds, the same on both sides, in the unit of the change. Power of the two-sided t test from
@@ -123,18 +124,18 @@ def seeds_to_settle(change, deviation):
     return int(enough[0]) if len(enough) else None
 
 
-def smallest_shown(before, after, resolution):
+def smallest_shown(before: Sequence[float], after: Sequence[float], resolution: float) -> float:
     """Return the smallest true change that these numbers of seeds show in 80 % of cases; arguments as for `welch`."""
     spread, freedom = _seed_noise(before, after, resolution)
     return float((student.ppf((1 + CONFIDENCE) / 2, freedom) + student.ppf(POWER, freedom)) * math.sqrt(spread))
 
 
-def seed_deviation(before, after, resolution):
+def seed_deviation(before: Sequence[float], after: Sequence[float], resolution: float) -> float:
     """Return one standard deviation for both sides' seeds, the root of their mean variance; arguments as `welch`."""
     return math.sqrt(fmean(_variances(before, after, resolution)))
 
 
-def accuracies(misread):
+def accuracies(misread: np.ndarray) -> np.ndarray:
     """Return each seed's accuracy in percent, float [seeds], from bool [seeds, images]."""
     return 100 - 100 * misread.sum(axis=1) / misread.shape[1]
 
@@ -153,7 +154,8 @@ def _variance(values, resolution):
 def _seed_noise(before, after, resolution):
     """Return the variance of the difference of the means, and its degrees of freedom."""
     counts = (len(before), len(after))
-    parts = [found / count for found, count in zip(_variances(before, after, resolution), counts, strict=True)]
+    variances = _variances(before, after, resolution)
+    parts = [of_side / count for of_side, count in zip(variances, counts, strict=True)]
     if min(counts) == 1:
         return sum(parts), max(counts) - 1
     freedom = sum(parts) ** 2 / sum(part**2 / (count - 1) for part, count in zip(parts, counts, strict=True))
@@ -166,13 +168,13 @@ def _single_image_noise(before, after):
     An image misread at a rate e adds e (1 - e) to a run's variance, here without bias from the seeds' rates
     (K. Jordan, arXiv 2304.01910).
     """
-    found = []
+    noise = 0.0
     for own, other in ((before, after), (after, before)):
         known = own if len(own) > 1 else other
         rates = known.mean(axis=0)
         of_one_run = 100**2 * (rates * (1 - rates)).sum() * len(known) / (len(known) - 1) / own.shape[1] ** 2
-        found.append(of_one_run / len(own))
-    return sum(found)
+        noise += of_one_run / len(own)
+    return noise
 
 
 def _margin(spread, freedom):

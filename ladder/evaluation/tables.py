@@ -1,126 +1,157 @@
-"""The files that training and evaluation write: history, metrics, curves, errors and confusion."""
+"""The files that training and evaluation write: history, metrics, curves, errors and confusion.
 
+The columns of every CSV file are defined here, once, for those who write it and for those who read it.
+"""
+
+import csv
 import io
 import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from ladder.cards import parameters
-from ladder.evaluation import stats
+from ladder.cards import CLASSES, Recipe
+from ladder.evaluation.metrics import MOST, Evaluation, Tables, metrics, shortened
+from ladder.exceptions import LadderError
 from ladder.files import dump_csv, write_text
 
 
-def history_table(rows):
-    """Return reports/history.csv, as text, for {seed: rows of its epochs}."""
-    fields = ["epoch", "learning_rate", "train_loss", "train_accuracy", "holdout_loss", "holdout_accuracy"]
-    rounded = (
-        {"seed": seed} | {key: _rounded(row[key]) for key in fields}
-        for seed, of_seed in rows.items()
+def whole(cell: str) -> int:
+    """Return the whole number, 0 or more, in a cell. Raises ValueError."""
+    if not re.fullmatch(r"[0-9]{1,12}", cell):
+        raise ValueError(f"{shortened(cell)} is not a whole number of 0 or more")
+    return int(cell)
+
+
+def decimal(cell: str) -> float:
+    """Return the number from 0 to MOST in a cell. Raises ValueError."""
+    plain = re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?", cell)
+    if not plain or float(cell) > MOST:
+        raise ValueError(f"{shortened(cell)} is not a number from 0 to {MOST:,}")
+    return float(cell)
+
+
+def optional(cell: str) -> float | None:
+    """Return None for an empty cell, else as `decimal`."""
+    return decimal(cell) if cell else None
+
+
+HISTORY = {
+    "seed": whole,
+    "epoch": whole,
+    "learning_rate": decimal,
+    "train_loss": decimal,
+    "train_accuracy": decimal,
+    "holdout_loss": optional,
+    "holdout_accuracy": optional,
+}
+CURVES = {"seed": whole, "epoch": whole, "accuracy": decimal, "loss": decimal}
+ERRORS = {"seed": whole, "index": whole, "label": whole, "prediction": whole, "confidence": decimal}
+CONFUSION = {"label": whole, "prediction": whole, "images": decimal}
+
+
+def history_rows(epochs: Mapping[int, list[dict]]) -> list[dict]:
+    """Return the rows of history.csv for {seed: the metrics of its epochs}."""
+    return [
+        {"seed": seed} | {key: _rounded(row[key]) for key in HISTORY if key != "seed"}
+        for seed, of_seed in epochs.items()
         for row in of_seed
-    )
-    return dump_csv(["seed", *fields], rounded)
+    ]
+
+
+def history_csv(epochs: Mapping[int, list[dict]]) -> str:
+    """Return history.csv as text for {seed: the metrics of its epochs}."""
+    return dump_csv(list(HISTORY), history_rows(epochs))
+
+
+def curves_rows(measured: Mapping) -> list[dict]:
+    """Return the rows of curves.csv, accuracy in percent and loss on the test images, for {seed: Measured}."""
+    return [
+        {"seed": seed, "epoch": epoch, "accuracy": round(accuracy, 4), "loss": round(loss, 6)}
+        for seed, of_seed in measured.items()
+        for epoch, (accuracy, loss) in enumerate(zip(of_seed.accuracy, of_seed.loss, strict=True), start=1)
+    ]
+
+
+def errors_rows(measured: Mapping, labels: np.ndarray) -> list[dict]:
+    """Return the rows of errors.csv, one for each seed and misread test image. labels: int or uint8 [N]."""
+    return [
+        {
+            "seed": seed,
+            "index": index,
+            "label": int(labels[index]),
+            "prediction": int(of_seed.predictions[index]),
+            "confidence": round(float(of_seed.confidences[index]), 4),
+        }
+        for seed, of_seed in measured.items()
+        for index in np.flatnonzero(of_seed.predictions != labels).tolist()
+    ]
+
+
+def confusion_rows(measured: Mapping, labels: np.ndarray) -> list[dict]:
+    """Return the rows of confusion.csv: the mean number of test images for every pair of label and prediction."""
+    count = CLASSES * CLASSES
+    pairs = sum(np.bincount(labels * CLASSES + of_seed.predictions, minlength=count) for of_seed in measured.values())
+    means = (pairs / len(measured)).tolist()
+    return [
+        {"label": pair // CLASSES, "prediction": pair % CLASSES, "images": round(mean, 2)}
+        for pair, mean in enumerate(means)
+    ]
+
+
+def evaluation_of(
+    recipe: Recipe, measured: Mapping, history: list[dict], labels: np.ndarray, target: float
+) -> Evaluation:
+    """Return the Evaluation of {seed: Measured}. history: rows of history.csv; labels: of the test images [N]."""
+    tables = Tables(curves_rows(measured), errors_rows(measured, labels), history, len(labels))
+    return Evaluation(tables, recipe, [of_seed.train_accuracy for of_seed in measured.values()], target)
+
+
+def write_results(folder: Path, evaluation: Evaluation) -> dict:
+    """Write metrics.json, curves.csv and errors.csv into a folder; return what metrics.json has."""
+    values = metrics(evaluation)
+    write_text(folder / "metrics.json", json.dumps(values, indent=2) + "\n")
+    write_text(folder / "curves.csv", dump_csv(list(CURVES), evaluation.tables.curves))
+    write_text(folder / "errors.csv", dump_csv(list(ERRORS), evaluation.tables.errors))
+    return values
+
+
+def read_history(path: Path) -> list[dict]:
+    """Return the rows of a history.csv. Raises LadderError where it is not as `train` writes it."""
+    try:
+        return parse_csv(HISTORY, Path(path).read_text(encoding="utf-8", errors="replace"))
+    except ValueError as error:
+        raise LadderError(f"{path}: {error}; run `dvc repro`") from None
+
+
+def parse_csv(columns: Mapping[str, Callable[[str], object]], text: str) -> list[dict]:
+    """Return the rows of CSV text, {column: value} for these columns. Raises ValueError, which names the line."""
+    if not text.endswith("\n"):
+        raise ValueError("the last line is cut off")
+    lines = csv.reader(io.StringIO(text), strict=True)
+    try:
+        head = next(lines)
+        missing = [column for column in columns if head.count(column) != 1]
+        if missing:
+            raise ValueError(f"it needs one column {missing[0]!r}")
+        return [_row(columns, head, cells, lines.line_num) for cells in lines]
+    except csv.Error as error:
+        raise ValueError(f"line {lines.line_num}: {error}") from None
+    except StopIteration:
+        raise ValueError("it is empty") from None
+
+
+def _row(columns, head, cells, line):
+    if len(cells) != len(head):
+        raise ValueError(f"line {line} has {len(cells)} cells, not {len(head)}")
+    by_column = dict(zip(head, cells, strict=True))
+    try:
+        return {column: read(by_column[column]) for column, read in columns.items()}
+    except ValueError as error:
+        raise ValueError(f"line {line}: {error}") from None
 
 
 def _rounded(value):
     return round(value, 6) if isinstance(value, float) else value
-
-
-def results(recipe, measured, history, labels, target):
-    """Return (metrics.json as a dict, curves.csv and errors.csv as tables) for {seed: Measured}; see `metrics`."""
-    curves, errors = curves_table(measured), errors_table(measured, labels)
-    accuracies = [of_seed.train_accuracy for of_seed in measured.values()]
-    return metrics(recipe, curves, history, accuracies, errors, len(labels), target), curves, errors
-
-
-def metrics(recipe, curves, history, train_accuracies, errors, images, target):
-    """Return reports/metrics.json as a flat dict.
-
-    curves: seed, epoch, accuracy, loss on the test images; history: reports/history.csv;
-    train_accuracies: one a seed; errors: reports/errors.csv; images: how many test images there are.
-    """
-    last = curves[curves.epoch == recipe.epochs]
-    mean, deviation, low, high = stats.mean_interval(last.accuracy.tolist(), resolution=100 / images)
-    by_epoch = curves.groupby("epoch").accuracy.mean().round(6)
-    reached = by_epoch.index[by_epoch >= target]
-    missed = by_epoch.index[by_epoch < target]
-    ended = history[history.epoch == recipe.epochs]
-    train_accuracy = sum(train_accuracies) / len(train_accuracies)
-    found = {
-        "accuracy": mean,
-        "accuracy_sd": deviation,
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "errors": len(errors) / len(last),
-        "loss": last.loss.mean(),
-        "best_epoch_accuracy": curves.groupby("seed").accuracy.max().mean(),
-        "train_accuracy": train_accuracy,
-        "train_accuracy_running": ended.train_accuracy.mean(),
-        "gap": train_accuracy - mean,
-        "reached_epoch": int(reached[0]) if len(reached) else None,
-        "held_epochs": int(recipe.epochs - missed[-1]) if len(missed) else recipe.epochs,
-        "holdout_accuracy": ended.holdout_accuracy.mean() if recipe.holdout else None,
-        "parameters": parameters(recipe),
-    }
-    return {
-        key: round(value, 6 if key == "loss" else 4) if isinstance(value, float) else value
-        for key, value in found.items()
-    }
-
-
-def curves_table(measured):
-    """Return a table of seed, epoch, accuracy and loss on the test images, for {seed: Measured}."""
-    return pd.DataFrame(
-        [
-            (seed, epoch, round(accuracy, 4), round(loss, 6))
-            for seed, of_seed in measured.items()
-            for epoch, (accuracy, loss) in enumerate(zip(of_seed.accuracy, of_seed.loss, strict=True), start=1)
-        ],
-        columns=["seed", "epoch", "accuracy", "loss"],
-    )
-
-
-def errors_table(measured, labels):
-    """Return a table of seed, index, label, prediction, confidence for every misread test image."""
-    found = []
-    for seed, of_seed in measured.items():
-        for index in np.flatnonzero(of_seed.predictions != labels).tolist():
-            prediction, confidence = int(of_seed.predictions[index]), float(of_seed.confidences[index])
-            found.append((seed, index, int(labels[index]), prediction, round(confidence, 4)))
-    return pd.DataFrame(found, columns=["seed", "index", "label", "prediction", "confidence"])
-
-
-def confusion_table(measured, labels):
-    """Return a table of label, prediction and the mean number of test images so read, for all 100 pairs."""
-    pairs = sum(np.bincount(labels * 10 + of_seed.predictions, minlength=100) for of_seed in measured.values())
-    means = (pairs / len(measured)).tolist()
-    return pd.DataFrame(
-        [(pair // 10, pair % 10, round(mean, 2)) for pair, mean in enumerate(means)],
-        columns=["label", "prediction", "images"],
-    )
-
-
-def write_results(folder, found, tables):
-    """Write metrics.json and the tables, {name: table}, into a folder."""
-    write_text(folder / "metrics.json", json.dumps(found, indent=2) + "\n")
-    for name, table in tables.items():
-        write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
-
-
-def said(found, images):
-    """Return one line on metrics.json."""
-    interval = (
-        f" [{found['accuracy_low']:.2f}, {found['accuracy_high']:.2f}]" if found["accuracy_sd"] is not None else ""
-    )
-    return f"test accuracy {found['accuracy']:.2f} %{interval}, {found['errors']:g} of {images:,} images misread"
-
-
-def write_rung(folder, recipe, measured, rows, labels, target):
-    """Write a rung's metrics.json and tables into a folder, from {seed: Measured} and {seed: rows of its epochs}.
-
-    Return what metrics.json has. labels: of the test images, int or uint8 [N].
-    """
-    history = pd.read_csv(io.StringIO(history_table(rows)))
-    found, curves, errors = results(recipe, measured, history, labels, target)
-    write_results(folder, found, {"curves": curves, "errors": errors})
-    return found

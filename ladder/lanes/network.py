@@ -57,7 +57,7 @@ class Lanes(nn.Sequential):
 
     def in_lanes(self, x: Tensor, images: int) -> Tensor:
         """Return the outputs in lanes, [blocks, classes, 1, 1, 16]; see `forward`."""
-        if x.dim() == 4:
+        if x.dim() < 5:
             x = blocks.to_lanes(x)
         for step in self._steps(tuple(x.shape[1:4])):
             x = step(x, images)
@@ -88,14 +88,15 @@ class Nested(Lanes):
         self.combine = combine
 
     def forward(self, x: Tensor, images: int | None = None) -> Tensor:
-        """Return the combined output [N, channels, rows, columns] of a map x, plain or in lanes."""
+        """Return the combined output for maps [N, channels, rows, columns] or features [N, features]."""
         if not x.is_cpu:
             return self.combine(x, super().forward(x))
         images = len(x) if images is None else images
-        return blocks.from_lanes(self.in_lanes(x, images), images)
+        y = blocks.from_lanes(self.in_lanes(x, images), images)
+        return y.flatten(1) if x.dim() == 2 else y
 
     def in_lanes(self, x: Tensor, images: int) -> Tensor:
-        x = blocks.to_lanes(x) if x.dim() == 4 else x
+        x = blocks.to_lanes(x) if x.dim() < 5 else x
         return self.combine(x, super().in_lanes(x, images))
 
 

@@ -1,0 +1,178 @@
+"""The text of report files as checked values. What makes no sense raises ValueError, which names the file."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import yaml
+
+from ladder.cards import CLASSES
+from ladder.evaluation.metrics import BY_KEY, METRICS, MOST, Metric, Tables, misread_counts, shortened
+from ladder.evaluation.tables import CURVES, ERRORS, HISTORY, parse_csv
+from ladder.exceptions import LadderError
+from ladder.files import parse_yaml
+
+MOST_IMAGES, MOST_MEASURED = 1_000_000, 200_000_000  # test images; seeds times test images: one byte each in memory
+DEEPEST = 20  # mappings and lists inside each other
+CLOSE = 1e-3  # percent or images; the files are rounded to 1e-4
+
+
+def metrics_of(text: str) -> dict:
+    """Return metrics.json, its known keys checked by `Metric.check`; any other is a finite number or None."""
+    values = json_mapping(text)
+    for key, value in values.items():
+        BY_KEY.get(key, Metric(shortened(key), "", optional=True, bounds=(-MOST, MOST))).check(value)
+    return values
+
+
+def test_images_of(text: str) -> int:
+    """Return the number of test images that data.json has."""
+    count = json_mapping(text).get("test_images")
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_IMAGES:
+        raise ValueError(f"test_images is {shortened(count)}, not a whole number from 1 to {MOST_IMAGES:,}")
+    return count
+
+
+def json_mapping(text: str) -> dict:
+    """Return a JSON object without a key that stands there twice, NaN or infinity."""
+
+    try:
+        values = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique)
+    except RecursionError:
+        raise ValueError("brackets are nested too deeply") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"it is {shortened(values)}, not a mapping")
+    return values
+
+
+def _refuse(word):
+    raise ValueError(f"{word} is no finite number")
+
+
+def _unique(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a key is there twice")
+    return values
+
+
+def yaml_mapping(text: str) -> dict:
+    """Return a YAML mapping of bounded depth and without references, with which a short text can say a huge one."""
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if isinstance(event, yaml.AliasEvent):
+                raise ValueError("it refers to other parts of itself by `*`")
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise ValueError("lists and mappings are nested too deeply")
+        values = parse_yaml(text, "not read")
+    except (yaml.YAMLError, LadderError) as error:
+        raise ValueError(f"not valid YAML: {' '.join(str(error).split())[:200]}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"it is {shortened(values)}, not a mapping")
+    return values
+
+
+def tables_of(texts: dict[str, str], test_images: int) -> Tables:
+    """Return the rows of {name of file: text} for curves.csv, errors.csv and, where it is there, history.csv.
+
+    They are checked one by one, and against each other: seeds, epochs, numbers of misread images.
+    """
+    curves = in_file("curves.csv", _curves, texts["curves.csv"])
+    seeds = list(dict.fromkeys(row["seed"] for row in curves))
+    if len(seeds) * test_images > MOST_MEASURED:
+        raise ValueError(f"curves.csv has {len(seeds)} seeds, too many for {test_images:,} test images")
+    errors = in_file("errors.csv", _errors, texts["errors.csv"], set(seeds), test_images)
+    history = in_file("history.csv", _history, texts["history.csv"], seeds) if "history.csv" in texts else []
+    return Tables(curves, errors, history, test_images)
+
+
+def check_together(metrics: dict, by_seed: dict, tables: Tables, epochs: object) -> None:
+    """Raise ValueError where files are of different runs. by_seed: {metric: one value a seed}; epochs: the recipe's."""
+    counted = [100 - 100 * count / tables.test_images for count in misread_counts(tables)]
+    if not np.allclose(by_seed["accuracy"], counted, atol=CLOSE):
+        raise ValueError("errors.csv and curves.csv are of different runs")
+    for key, values in by_seed.items():
+        if metrics.get(key) is not None and abs(metrics[key] - np.mean(values)) > CLOSE:
+            raise ValueError(f"metrics.json and the CSV files are of different runs: their {key} differs")
+    last = max(row["epoch"] for row in tables.curves)
+    if epochs != last:
+        raise ValueError(f"curves.csv has {last} epochs, but recipe.yaml {shortened(epochs)}")
+
+
+def in_file(file: str, read: Callable, *arguments: object) -> Any:
+    """Return what `read` returns. A ValueError of it gets the file's name in front."""
+    try:
+        return read(*arguments)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
+def by_seed_of(tables: Tables) -> dict[str, list]:
+    """Return {metric: one value a seed} for the metrics that the CSV files know."""
+    values = {metric.key: metric.by_seed(tables) for metric in METRICS if metric.by_seed}
+    return {key: of_seeds for key, of_seeds in values.items() if of_seeds}
+
+
+def _curves(text):
+    rows = parse_csv(CURVES, text)
+    _check_epochs(rows)
+    _check_percent(rows, "accuracy")
+    return rows
+
+
+def _history(text, seeds):
+    rows = parse_csv(HISTORY, text)
+    _check_epochs(rows)
+    _check_percent(rows, "train_accuracy")
+    if list(dict.fromkeys(row["seed"] for row in rows)) != seeds:
+        raise ValueError("it has other seeds than curves.csv")
+    return rows
+
+
+def _check_epochs(rows):
+    """Raise ValueError unless each seed has the epochs 1, 2, … up to the same last one, each once."""
+    pairs = {(row["seed"], row["epoch"]) for row in rows}
+    if not pairs:
+        raise ValueError("it has no rows")
+    seeds, last = len({seed for seed, _ in pairs}), max(epoch for _, epoch in pairs)
+    if len(pairs) != len(rows):
+        raise ValueError("a seed has the same epoch twice")
+    if min(epoch for _, epoch in pairs) < 1 or len(pairs) != seeds * last:
+        raise ValueError(f"a seed lacks one of the epochs 1 to {last}")
+
+
+def _check_percent(rows, column):
+    high = max(row[column] for row in rows)
+    if high > 100:
+        raise ValueError(f"{column} is {high:g}, more than 100 %")
+
+
+def _errors(text, seeds, test_images):
+    rows, labels, places = parse_csv(ERRORS, text), {}, set()
+    for row in rows:
+        _check_misread(row, seeds, test_images)
+        place = (row["seed"], row["index"])
+        if place in places:
+            raise ValueError(f"seed {place[0]} has image {place[1]} twice")
+        places.add(place)
+        if labels.setdefault(row["index"], row["label"]) != row["label"]:
+            raise ValueError(f"image {row['index']} has two labels")
+    return rows
+
+
+def _check_misread(row, seeds, test_images):
+    """Raise ValueError for a row of errors.csv that cannot be."""
+    index, label, prediction = row["index"], row["label"], row["prediction"]
+    if row["seed"] not in seeds:
+        raise ValueError(f"it has a seed {row['seed']} that curves.csv lacks")
+    if index >= test_images:
+        raise ValueError(f"it has an image {index}, but there are {test_images:,}, counted from 0")
+    if max(label, prediction) >= CLASSES:
+        raise ValueError(f"image {index}: there is no class {max(label, prediction)}; they are 0 to {CLASSES - 1}")
+    if label == prediction:
+        raise ValueError(f"image {index} is not misread: label and prediction are both {label}")
+    if row["confidence"] > 1:
+        raise ValueError(f"image {index}: its confidence {row['confidence']:g} is more than 1")

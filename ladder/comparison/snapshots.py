@@ -1,0 +1,133 @@
+"""Report files as they are in one place: the workspace, a rung of its ladder, a revision or an experiment.
+
+Revisions are read through Git: nothing is checked out, and neither data nor a remote is needed.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ladder.cards import rung_names
+from ladder.comparison import git
+from ladder.comparison.names import unknown
+from ladder.exceptions import LadderError
+
+FOLDER, PARAMS, DATA = "reports", "params.yaml", "reports/data.json"
+RUNGS, CARDS = f"{FOLDER}/rungs", "rungs/cards"
+WORKSPACE = "workspace"
+RESULTS = ("metrics.json", "curves.csv", "errors.csv")
+LOCK, LADDERS_LOCK = "dvc.lock", "rungs/dvc.lock"
+SINGLE = (PARAMS, LOCK, LADDERS_LOCK)
+KIB, MIB = 2**10, 2**20
+LIMITS = {  # bytes; 100 seeds of 1,000 epochs, or of 10,000 misread images, take less
+    "metrics.json": 64 * KIB,
+    "data.json": 64 * KIB,
+    "recipe.yaml": 64 * KIB,
+    "params.yaml": 64 * KIB,
+    "curves.csv": 16 * MIB,
+    "history.csv": 16 * MIB,
+    "errors.csv": 64 * MIB,
+    "dvc.lock": 16 * MIB,
+}
+REPORTS = ("metrics.json", "data.json", "recipe.yaml", "curves.csv", "history.csv", "errors.csv")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The report files of one place. `folder` is the folder of reports that was asked for."""
+
+    name: str  # as its user calls it
+    files: Mapping[str, str]  # {path: text}
+    folder: str = FOLDER
+    committed: bool = False
+
+    def text(self, path: str) -> str:
+        """Return the text of a file. Raises LadderError where there is none."""
+        if path not in self.files:
+            raise LadderError(f"{self.name}: there is no {path}; {self.remedy(path)}")
+        return self.files[path]
+
+    def remedy(self, path: str) -> str:
+        """Return what its user can do about reports that are missing or make no sense."""
+        if self.committed:
+            return "commit reports/ there, as `dvc repro` leaves it"
+        return f"run `dvc repro{' rungs/dvc.yaml' if path.startswith(f'{RUNGS}/') else ''}`"
+
+    def rungs(self) -> set[str]:
+        """Return the names of the ladder's rungs that have reports here. Raises LadderError for a bad name."""
+        paths = [PurePosixPath(path) for path in self.files]
+        names = {path.parent.name for path in paths if path.match(f"{RUNGS}/*/metrics.json")}
+        if strange := sorted(name for name in names if not is_rung_name(name)):
+            raise LadderError(f"{self.name}: {RUNGS}/ has a folder {strange[0]!r}; no rung can have this name")
+        return names
+
+    def of_folder(self, folder: str) -> dict[str, str | None]:
+        """Return {name of file: text} for one folder's reports; for the pipeline's own, its parameters too."""
+        files = {name: self.files.get(f"{folder}/{name}") for name in REPORTS}
+        return files | {PARAMS: self.files.get(PARAMS)} if folder == FOLDER else files
+
+
+def find(name: str) -> Snapshot:
+    """Return the Snapshot that a name stands for: the workspace, a rung of its ladder, a revision, an experiment.
+
+    In that order; `heads/net8` is a branch that has the name of a rung. Raises LadderError.
+    """
+    if name == WORKSPACE:
+        return _workspace(name)
+    if is_rung_name(name) and Path(RUNGS, name, "metrics.json").is_file():
+        return _workspace(name, f"{RUNGS}/{name}")
+    commit = git.commit_of(name) or _experiment(name)
+    if commit:
+        return Snapshot(name, _committed(name, commit), committed=True)
+    if name in rung_names():
+        raise LadderError(f"rung {name} has no reports yet; they go to {RUNGS}/{name}/")
+    raise unknown(name, [WORKSPACE], rung_names())
+
+
+def is_rung_name(name: str) -> bool:
+    """Return whether a rung may have this name; no other becomes part of a path."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name)) and ".." not in name
+
+
+def _experiment(name):
+    """Return the commit of a DVC experiment, or None."""
+    commits = {commit for commit, ref in git.references(git.EXPERIMENTS) if ref.rsplit("/", 1)[-1] == name}
+    if len(commits) > 1:
+        raise LadderError(
+            f"there are {len(commits)} experiments {name!r}; give the commit that `dvc exp list -A` shows"
+        )
+    return commits.pop() if commits else None
+
+
+def _workspace(name, folder=FOLDER):
+    patterns = (f"{FOLDER}/*", f"{RUNGS}/*/*", f"{CARDS}/*.yaml")
+    paths = [Path(path) for path in SINGLE] + [path for pattern in patterns for path in Path().glob(pattern)]
+    kept = [path for path in paths if _is_kept(path.as_posix()) and path.is_file()]
+    for path in kept:
+        _check_size(name, path.as_posix(), path.stat().st_size)
+    return Snapshot(
+        name, {path.as_posix(): path.read_text(encoding="utf-8", errors="replace") for path in kept}, folder
+    )
+
+
+def _committed(name, commit):
+    """Return {path: text} of a commit's reports."""
+    listed = {path: of for path, of in git.sizes(commit, FOLDER, CARDS, *SINGLE).items() if _is_kept(path)}
+    for path, (_, size) in listed.items():
+        _check_size(name, path, size)
+    texts = (content.decode(errors="replace") for content in git.contents(blob for blob, _ in listed.values()))
+    return {path: text.replace("\r\n", "\n") for path, text in zip(listed, texts, strict=True)}
+
+
+def _is_kept(path):
+    """Return whether a file is one that a comparison reads."""
+    parent, _, file = path.rpartition("/")
+    in_reports = parent == FOLDER or re.fullmatch(rf"{RUNGS}/[^/]+", parent)
+    return path in SINGLE or (in_reports and file in REPORTS) or (parent == CARDS and file.endswith(".yaml"))
+
+
+def _check_size(name, path, size):
+    limit = LIMITS.get(path.rsplit("/", 1)[-1], 64 * KIB)
+    if size > limit:
+        raise LadderError(f"{name}: {path} has {size:,} bytes, more than the {limit:,} that such a file can need")
