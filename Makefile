@@ -5,18 +5,24 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help repro climb restore test lint bench lock
+.PHONY: help repository repro climb experiments restore test test-fast lint bench lock
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
 
-repro: .venv/installed  ## run the pipeline: data, train, evaluate, reports
+repro: repository .venv/installed  ## run the pipeline: data, train, evaluate, reports; then say what it reached
 	dvc repro
+	@python -m commands.result
 
-climb: .venv/installed  ## run the whole ladder: every rung, all its seeds, the board; only what changed
+climb: repository .venv/installed  ## run the whole ladder: every rung, all its seeds, the board; only what changed
+	python -m stages.names
 	dvc repro preprocess rungs/dvc.yaml:plan rungs/dvc.yaml:measuring
 	python -m commands.train_ladder
 	dvc repro dvc.yaml rungs/dvc.yaml
+
+experiments: repository .venv/installed  ## list the experiments on the last five commits: what each changed and reached
+	@dvc exp show --no-pager -n 5 --only-changed --drop '(?!train\.).*(/|_|loss|gap|Created)' \
+		--sort-by accuracy --sort-order desc
 
 restore: .venv/installed  ## fetch data, models and earlier runs, where a DVC remote is set up
 	@if [ -z "$$(dvc remote list)" ]; then echo "no DVC remote is set up: what is missing will be run here"; \
@@ -24,6 +30,9 @@ restore: .venv/installed  ## fetch data, models and earlier runs, where a DVC re
 
 test: lint  ## lint, then all tests
 	python -m pytest
+
+test-fast: lint  ## lint, then the tests that take less than a few seconds each
+	python -m pytest -m "not slow"
 
 lint: .venv/installed  ## check style, and that rooms import one way
 	ruff check .
@@ -37,6 +46,10 @@ bench: .venv/installed  ## time the run beside the sources' own loop
 lock: .venv/installed  ## pin every dependency anew, with hashes, from pyproject.toml
 	uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --upgrade \
 		--custom-compile-command "make lock" pyproject.toml -o requirements.txt
+
+repository:
+	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "This folder is no Git repository, which DVC needs:" \
+		"clone it instead of unpacking an archive, or run 'git init' here first." >&2; exit 1; }
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'

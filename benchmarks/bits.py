@@ -70,7 +70,7 @@ def random_numbers(recipes):
     """Yield (name, tensors) of what a run draws."""
     import torch
 
-    from ladder.network.layers import BITS, bernoulli_places
+    from ladder.network.layers import BITS, bernoulli_indices
 
     generator = torch.Generator().manual_seed(0)
     yield "random permutation", [torch.randperm(60000, generator=generator)]
@@ -80,7 +80,7 @@ def random_numbers(recipes):
     )
     yield "random float64", [torch.rand(10000, dtype=torch.float64, generator=generator)]
     for p in sorted({layer.p for recipe in recipes.values() for layer in recipe.network if layer.name == "dropout"}):
-        yield f"dropped places p={p}", [bernoulli_places(p, 2_800_000, generator)]
+        yield f"dropped places p={p}", [bernoulli_indices(p, 2_800_000, generator)]
 
 
 def weights(recipes):
@@ -171,20 +171,18 @@ def losses(recipes):
     """Yield (name, tensors) of each loss, at each batch size, with its gradient."""
     import torch
 
-    from ladder.network.losses import loss_of
-
-    kinds = {(recipe.loss, recipe.network[-1].name, recipe.batch_size): recipe for recipe in recipes.values()}
+    kinds = {(recipe.loss.name, recipe.network[-1].name, recipe.batch_size): recipe for recipe in recipes.values()}
     for (loss, ending, count), recipe in kinds.items():
         scores = numbers(count, 10).requires_grad_()
         outputs = {"log_softmax": scores.log_softmax(-1), "softmax": scores.softmax(-1)}.get(ending, scores)
-        value = loss_of(recipe, outputs, torch.arange(count) % 10)
+        value = recipe.loss.value(outputs, torch.arange(count) % 10)
         yield f"{loss} on {ending}, {count} images", [value, *torch.autograd.grad(value, scores)]
 
 
 def optimizers(recipes):
     """Yield (name, tensors) of weights and optimizer state after five steps of each optimizer."""
     from ladder.network.build import build
-    from ladder.training.optimizers import optimizer_of, state_of
+    from ladder.training.optimizers import make_optimizer, state_of
 
     kinds = {}
     for rung, recipe in recipes.items():
@@ -193,7 +191,7 @@ def optimizers(recipes):
         kinds[kind] = (rung, recipe)
     for kind, (rung, recipe) in kinds.items():
         model = build(recipe, seed=0)
-        optimizer = optimizer_of(recipe, model)
+        optimizer = make_optimizer(recipe, model)
         for step in range(5):
             for parameter in model.parameters():
                 parameter.grad = as_maps(numbers(*parameter.shape, seed=step)) / 100

@@ -96,14 +96,14 @@ def steps_of(rung):
     from ladder.network.build import build
     from ladder.network.inference import prepare
     from ladder.training import run
-    from ladder.training.optimizers import optimizer_of
+    from ladder.training.optimizers import make_optimizer
 
     run.set_up_torch()
     recipe = cards.resolve(rung)
     images, labels = data()
     images, labels = prepare(images, recipe), labels.to(torch.int64)
     model = build(recipe, seed=0)
-    optimizer = optimizer_of(recipe, model)
+    optimizer = make_optimizer(recipe, model)
     generator = torch.Generator().manual_seed(0)
 
     def train(batch):

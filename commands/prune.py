@@ -1,21 +1,25 @@
-"""Remove runs from .runs/ that nothing has asked for lately: `python -m commands.prune [days]`, 30 days if not said.
+"""Remove runs from .runs/ that nothing has asked for lately.
 
-Nothing is lost but time: a run that is wanted again is trained again, with the same bytes.
+Usage:  python -m commands.prune          runs that nothing has asked for in 30 days
+        python -m commands.prune <days>
+Reads:  .runs/
+Writes: nothing; removes folders from .runs/
+
+Nothing is lost but time: a run that is wanted again is trained again, and its bytes are the same.
 """
 
-import sys
-
-from ladder.command import run_stage
-from ladder.exceptions import LadderError
-from ladder.runs import store
+from ladder.command import parser, run_stage, whole_number
 
 
-def main():
-    text = sys.argv[1] if len(sys.argv) == 2 else "30"
-    if len(sys.argv) > 2 or not (text.isascii() and text.isdigit()):
-        raise LadderError(f"expected one whole number of days, 0 or more, not {' '.join(sys.argv[1:])!r}")
-    runs, size = store.prune(int(text))
-    print(f"prune: removed {runs} runs not used for {text} days, {size / 1e6:.1f} MB")
+def main(given: list[str] | None = None) -> None:
+    reader = parser("commands.prune", __doc__)
+    number = whole_number(0, 36_500)
+    reader.add_argument("days", nargs="?", type=number, default=30, help="0 to 36500; 30 if not given")
+    days = reader.parse_args(given).days
+    from ladder.runs import store  # imports torch, two seconds that --help and a wrong argument save
+
+    runs, size = store.prune(days)
+    print(f"prune: removed {runs} runs not used for {days} days, {size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,19 @@
-"""Try candidates for a rung, and rank them by the accuracy on training images held out. Never opens the test images.
+"""Try candidates for a rung, and rank them by their accuracy on held-out training images. Never opens the test images.
 
-Usage: python -m commands.search <name>.yaml. It holds `seeds`, a list of random seeds; `holdout`, a number of training
-images; optionally `train`, with epochs, batch_size or learning_rate for all; and `candidates`, cards by name, which may
-extend each other and the rungs. Reads: that file, rungs/cards/, data/processed/train.safetensors. Writes: <name>.csv
-beside it, the best first. Runs are kept in .runs/, so a search that was stopped continues, and one with new candidates
-trains only those. A candidate that cannot train two batches stops all before any work; where one fails later, the
-others are ranked without it.
+Usage:  python -m commands.search <file>.yaml
+Reads:  the file, rungs/cards/, data/processed/train.safetensors
+Writes: <file>.csv beside it, the best candidate first; .runs/
+
+The file holds:
+    seeds       a list of random seeds
+    holdout     how many training images to hold out, a multiple of 10
+    train       optional: epochs, batch_size or learning_rate for all candidates
+    candidates  cards by name; they may extend each other and the rungs
+
+A search that was stopped continues. A search with new candidates trains only those. A candidate that cannot train two
+batches stops the search before any work. Where one fails later, the others are ranked without it.
 """
 
-import argparse
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,12 +22,12 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from ladder import cards, machine
+from ladder import cards, command, machine
 from ladder.cards import parameters, work
-from ladder.command import run_stage
 from ladder.data.splits import read_split
 from ladder.exceptions import LadderError
 from ladder.files import dump_csv, dump_yaml, read_yaml, write_text
+from ladder.names import check_name
 
 COLUMNS = ["candidate", "parameters", "epochs", "work", "holdout_accuracy", "sd", "train_accuracy", "by_seed"]
 
@@ -32,7 +37,7 @@ class Search(cards.Strict):
 
     seeds: list[int] = Field(min_length=1)
     holdout: Annotated[cards.Holdout, Field(gt=0)]
-    candidates: dict[Annotated[str, Field(pattern=r"^[\w.-]+$")], dict]
+    candidates: dict[str, dict] = Field(min_length=1)
     train: cards.Overrides = cards.Overrides()
 
     @field_validator("seeds")
@@ -43,15 +48,17 @@ class Search(cards.Strict):
         return seeds
 
 
-def read_search(path):
+def read_search(path: Path) -> tuple[dict[str, cards.Recipe], list[int]]:
     """Return ({candidate: Recipe}, seeds) of a search's file. Raises LadderError."""
     search = cards.validated(Search, read_yaml(path), path)
+    for name in search.candidates:
+        check_name(name, f"{path}: candidates")
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(cards.CARDS, folder, dirs_exist_ok=True)
         for name, card in search.candidates.items():
             if (Path(folder) / f"{name}.yaml").exists():
                 raise LadderError(f"{path}: candidates: {name!r} is a rung already; give it another name")
-            said = {"title": name, "target": "none"} | card
+            said = {"title": name, "goal": "none"} | card
             recipe = cards.validated(cards.Card, said, f"{path}: candidates: {name}.yaml").recipe
             said["recipe"] = recipe | {"holdout": search.holdout}
             (Path(folder) / f"{name}.yaml").write_text(dump_yaml(said))
@@ -61,7 +68,7 @@ def read_search(path):
             raise LadderError(str(error).replace(f"{folder}/", f"{path}: candidates: ")) from None
 
 
-def table(recipes, rows, seeds):
+def table(recipes: dict[str, cards.Recipe], rows: dict[str, list[dict]], seeds: list[int]) -> str:
     """Return the CSV text, the best first. rows: {candidate: the last row of each seed}, where all have ended."""
     lines = []
     for name in rows:
@@ -81,35 +88,41 @@ def table(recipes, rows, seeds):
     return dump_csv(COLUMNS, sorted(lines, key=lambda line: -line["holdout_accuracy"]))
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="python -m commands.search", description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path)
-    path = parser.parse_args().file
-    recipes, seeds = read_search(path)
-    machine.configure(portable=True)
-    # torch reads what `configure` set when it is imported
-    from ladder.runs import store
+def train(recipes, seeds, images, labels):
+    """Train every candidate from every seed. Return (recipes with this machine's bits, the RunsFailedError or None)."""
     from ladder.runs.pool import RunsFailedError, computed_here, train_many, training_pool
 
-    data = read_split("train")
-    images, labels = data["images"], data["labels"]
-    fault = None
-    with training_pool(machine.workers()) as executor:
+    with training_pool(min(machine.workers(), len(recipes) * len(seeds))) as executor:
         found = computed_here(recipes.values(), executor)
         recipes = {name: recipe.model_copy(update={"fingerprint": found[name]}) for name, recipe in recipes.items()}
         try:
             train_many([(recipe, seed) for recipe in recipes.values() for seed in seeds], images, labels, executor)
         except RunsFailedError as error:
-            fault = error
-    rows = {
-        name: [store.rows(store.folder_of(recipe, images, labels, seed)) for seed in seeds]
-        for name, recipe in recipes.items()
-    }
-    ended = {
-        name: [of_seed[-1] for of_seed in by_seed]
-        for name, by_seed in rows.items()
-        if all(len(of_seed) == recipes[name].epochs for of_seed in by_seed)
-    }
+            return recipes, error
+    return recipes, None
+
+
+def last_rows(recipes, seeds, images, labels):
+    """Return {candidate: the last row of each seed} for the candidates of which every run has ended."""
+    from ladder.runs import store
+
+    found = {}
+    for name, recipe in recipes.items():
+        rows = [store.rows(store.folder_of(recipe, images, labels, seed)) for seed in seeds]
+        if all(len(of_seed) == recipe.epochs for of_seed in rows):
+            found[name] = [of_seed[-1] for of_seed in rows]
+    return found
+
+
+def main(given: list[str] | None = None) -> None:
+    reader = command.parser("commands.search", __doc__)
+    reader.add_argument("file", type=Path, metavar="file.yaml", help="the search")
+    path = reader.parse_args(given).file
+    recipes, seeds = read_search(path)
+    machine.configure(portable=True)  # before torch is imported, which reads what this sets
+    data = read_split("train")
+    recipes, fault = train(recipes, seeds, data["images"], data["labels"])
+    ended = last_rows(recipes, seeds, data["images"], data["labels"])
     text = table(recipes, ended, seeds)
     write_text(path.with_suffix(".csv"), text)
     print(text, end="")
@@ -118,4 +131,4 @@ def main():
 
 
 if __name__ == "__main__":
-    run_stage("search", main)
+    command.run_stage("search", main)

@@ -1,35 +1,40 @@
-"""Train ahead what the ladder lacks, so that no core waits while DVC takes its stages one by one.
+"""Train what the ladder lacks, many runs side by side, so that no core waits while DVC takes its stages one by one.
 
-Usage: python -m commands.train_ladder [<rung> ...]; without a name: every rung whose stage `climb` would run.
-Reads: rungs/params.yaml, reports/rungs/<rung>/recipe.yaml, data/processed/train.safetensors. Writes: .runs/ alone;
-`dvc repro rungs/dvc.yaml` then finds the runs there. With DASK_SCHEDULER_ADDRESS set they are trained on that cluster.
+Usage:  python -m commands.train_ladder               every rung whose stage `climb` DVC would run
+        python -m commands.train_ladder <rung> ...    these rungs
+Reads:  rungs/params.yaml, reports/rungs/<rung>/recipe.yaml, data/processed/train.safetensors
+Writes: .runs/
+
+`dvc repro rungs/dvc.yaml` then finds the runs in .runs/ and only measures them; `make climb` does both. Where the
+environment variable DASK_SCHEDULER_ADDRESS is set, the runs are trained on that Dask cluster.
 """
 
-import argparse
 import json
 import subprocess
 
 from ladder import machine
-from ladder.command import run_stage
+from ladder.command import name, parser, run_stage
 from ladder.data.splits import read_split
 from ladder.exceptions import LadderError
 from ladder.paths import PIPELINE
 from ladder.runs.plans import asked_for, checked, planned
 
 
-def stale():
+def stale() -> list[str]:
     """Return the rungs whose stage `climb` DVC would run."""
     done = subprocess.run(["dvc", "status", "--json", str(PIPELINE)], capture_output=True, text=True)
     if done.returncode:
-        raise LadderError(f"dvc status {PIPELINE}: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip().splitlines() or ["it says nothing"]
+        raise LadderError(f"`dvc status {PIPELINE}` failed: {said[-1]}")
     prefix = f"{PIPELINE}:climb@"
-    return [name.removeprefix(prefix) for name in json.loads(done.stdout) if name.startswith(prefix)]
+    return [stage.removeprefix(prefix) for stage in json.loads(done.stdout) if stage.startswith(prefix)]
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="python -m commands.train_ladder", description=__doc__.splitlines()[0])
-    parser.add_argument("rungs", nargs="*", metavar="rung")
-    wanted = asked_for(parser.parse_args().rungs or stale())
+def main(given: list[str] | None = None) -> None:
+    reader = parser("commands.train_ladder", __doc__)
+    reader.add_argument("rungs", nargs="*", metavar="rung", type=name, help="a name in rungs/params.yaml")
+    asked = reader.parse_args(given).rungs
+    wanted = asked_for(asked or stale())
     recipes = {rung: planned(rung) for rung in wanted}
     machine.configure(portable=True)
     # torch reads what `configure` set when it is imported
@@ -45,15 +50,20 @@ def main():
 
     due = {rung: recipe for rung, recipe in recipes.items() if missing(recipe)}
     if not due:
-        print(f"train_ladder: nothing to train for {len(wanted)} rungs")
+        print(f"train_ladder: nothing to train; the runs of {_rungs(wanted)} are in .runs/")
         return
-    with training_pool(machine.workers()) as executor:
+    runs = sum(len(missing(recipe)) for recipe in due.values())
+    with training_pool(min(machine.workers(), runs)) as executor:
         found = computed_here(due.values(), executor)
         due = [checked(recipe, found[rung], f"{PIPELINE}:plan@{rung}") for rung, recipe in due.items()]
         runs = [run for recipe in due for run in missing(recipe)]
-        print(f"train_ladder: {len(runs)} runs of {len(due)} rungs", flush=True)
+        print(f"train_ladder: training {len(runs)} runs of {_rungs(due)}", flush=True)
         train_many(runs, images, labels, executor)
     print("train_ladder: all trained")
+
+
+def _rungs(rungs):
+    return f"{len(rungs)} rung{'s' * (len(rungs) != 1)}"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ class LadderError(Exception):
     """A fault its user can mend. Its text is one line that names the fault and the mend."""
 
 
-def is_out_of_memory(error):
+def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an exception, Python's or torch's, says that memory was not enough."""
     said = str(error)
     texts = ("allocate memory", "out of memory", "Storage size calculation overflowed")

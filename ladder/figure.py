@@ -3,6 +3,9 @@
 import io
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
@@ -19,14 +22,15 @@ STYLE = {
 TEST, TRAIN, HOLDOUT, TARGET = "#1f6fb2", "#d9822b", "#4a9b5b", "#888888"
 
 
-def png(figure):
+def png(figure: Figure) -> bytes:
     """Return a figure as PNG, the same bytes each time."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
-def draw_digit(axis, image, title):
+def draw_digit(axis: Axes, image: ArrayLike, title: str) -> None:
+    """Draw one digit (28 x 28 grey values from 0 to 255, dark on white) with a small title above."""
     axis.imshow(np.asarray(image).reshape(28, 28), cmap="gray_r", vmin=0, vmax=255)
     axis.set_title(title, fontsize=8, fontweight="normal", pad=2)
     axis.axis("off")

@@ -1,20 +1,33 @@
 """Files: whole or absent; YAML as DVC reads it, and CSV."""
 
+import copy
 import csv
 import errno
+import functools
 import io
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer, ComposerError, MaxDepthExceededError
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from ladder.exceptions import LadderError
 
+# Far above any file of this project: a card has about 1,000 bytes, the longest lock file 90,000. The reader takes a
+# second for 150,000.
+LARGEST_YAML = 500_000  # bytes
+DEEPEST_YAML = 50  # brackets or indents within each other
 
-def write_bytes(path, content):
-    """Write `content` (bytes) to a temporary file, flush it to disk and rename it to `path`.
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write `content` to a temporary file, flush it to disk and rename it to `path`.
 
     Whatever happens in between (an exception, a kill, a power cut), `path` holds its old content or
     all of the new one.
@@ -38,33 +51,50 @@ def write_bytes(path, content):
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path, content):
-    """Write `content` (str) as UTF-8 with Unix line ends, all of it or none."""
+def write_text(path: str | Path, content: str) -> None:
+    """Write `content` as UTF-8 with Unix line ends, all of it or none."""
     write_bytes(path, content.encode())
 
 
-def read_yaml(path):
-    """Return the content of a YAML file. Raises LadderError where it is missing or no YAML."""
+def read_yaml(path: str | Path) -> Any:
+    """Return the content of a YAML file. Raises LadderError where it is missing, too large or no YAML."""
+    if not Path(path).is_file():
+        raise LadderError(f"{path}: {'not a file' if Path(path).exists() else 'no such file'}")
+    with Path(path).open("rb") as file:
+        return parse_yaml(file.read(LARGEST_YAML + 1), path)
+
+
+def parse_yaml(content: str | bytes, name: str | Path) -> Any:
+    """Return what YAML (str, or UTF-8 as bytes) says, read as DVC reads it: by YAML 1.2.
+
+    Raises LadderError that begins with `name` for what is no YAML, for a key given twice, a tag, an anchor or an alias
+    (a few lines of aliases can stand for gigabytes), and for what is too long or nested too deep to be meant.
+    """
+    if len(content) > LARGEST_YAML:
+        raise LadderError(f"{name}: longer than {LARGEST_YAML:,} bytes, which is no file of this project")
     try:
-        return parse_yaml(Path(path).read_bytes(), path)
-    except FileNotFoundError:
-        raise LadderError(f"{path}: no such file") from None
+        return copy.deepcopy(_parsed(content))
+    except MaxDepthExceededError:
+        raise LadderError(f"{name}: not valid YAML: nested more than {DEEPEST_YAML} deep") from None
+    except DuplicateKeyError as error:
+        key, line = error.problem.split('"')[1], error.problem_mark.line + 1
+        raise LadderError(f"{name}: not valid YAML: the key {_short(key)!r} is there twice, line {line}") from None
+    except MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise LadderError(f"{name}: not valid YAML: {_short(error.problem)}{line}") from None
+    except (YAMLError, ValueError) as error:  # a ValueError: not UTF-8, a date that is none, a number of 5,000 digits
+        raise LadderError(f"{name}: not valid YAML: {_short(error)}") from None
 
 
-def parse_yaml(content, name):
-    """Return what YAML (str, or UTF-8 as bytes) says. Raises LadderError that begins with `name` where it is none."""
-    try:
-        return yaml.load(content.decode() if isinstance(content, bytes) else content, _Loader)
-    except (yaml.YAMLError, ValueError) as error:  # a ValueError: not UTF-8, or a date that is none
-        raise LadderError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
+def dump_yaml(content: Any) -> str:
+    """Return `content` as YAML text, keys in the order given, short lists and mappings on one line.
+
+    YAML 1.1 and 1.2 read the text alike.
+    """
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=100)
 
 
-def dump_yaml(content):
-    """Return `content` as YAML text, keys in the order given, short lists and mappings on one line."""
-    return yaml.dump(content, sort_keys=False, default_flow_style=None, width=100)
-
-
-def dump_csv(columns, rows):
+def dump_csv(columns: list[str], rows: Iterable[dict]) -> str:
     """Return rows (dicts) as CSV text with Unix line ends: a header, then these columns, which are all there are."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -73,23 +103,37 @@ def dump_csv(columns, rows):
     return text.getvalue()
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML reads YAML 1.1, where 1e-2 is text; DVC reads YAML 1.2, where it is a number."""
-
-    def construct_mapping(self, node, deep=False):
-        """Refuse a key given twice, of which YAML would silently keep the second."""
-        keys = [key.value for key, _ in node.value]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} is there twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+@functools.lru_cache(maxsize=256)
+def _parsed(content):
+    """Return what YAML says. Kept by its text, since a card is read again for each of its children."""
+    reader = YAML(typ="safe", pure=True)
+    reader.Composer, reader.max_depth = _Composer, DEEPEST_YAML
+    return reader.load(content.decode() if isinstance(content, bytes) else content)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
+class _Composer(Composer):
+    """Refuses anchors, and with them aliases."""
+
+    def compose_node(self, parent, index):
+        event = self.parser.peek_event()
+        if getattr(event, "anchor", None):
+            fault = f"anchors and aliases such as {event.anchor!r} are not read; write the value itself"
+            raise ComposerError(None, None, fault, event.start_mark)
+        return super().compose_node(parent, index)
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML writes YAML 1.1. It must also quote what is text there and a number in YAML 1.2."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[\d._][\d._eEo+-]*$"), list("-+._0123456789")
 )
+
+
+def _short(fault):
+    said = " ".join(str(fault).split())
+    return said if len(said) <= 200 else f"{said[:197]}..."
 
 
 def _mend(error):

@@ -8,7 +8,7 @@ RAW = Path("data/raw")
 MODELS = Path("data/models")
 
 
-def model_path(seed, epoch):
+def model_path(seed: int, epoch: int) -> Path:
     """Return where the weights of a seed after an epoch (from 1) are."""
     return MODELS / f"seed-{seed}" / f"epoch-{epoch:03d}.safetensors"
 

@@ -1,9 +1,12 @@
-"""Set the climbed rungs side by side: with what was reported of them, and each with the one it is judged against.
+"""Set the climbed rungs side by side: each with what was reported of it, and with the rung that it is judged against.
 
-Reads: reports/rungs/<rung>/{recipe.yaml,metrics.json,curves.csv,errors.csv} of each rung that was climbed,
-reports/data.json, rungs/cards/. Parameter: evaluate.target.
-Writes: reports/ladder.csv (a row a rung), reports/ladder.md (the same for people),
-reports/ladder_{steps,parameters}.png, and the part of README.md between the marks START and END.
+Usage:      python -m stages.board
+Reads:      reports/rungs/<rung>/{recipe.yaml,metrics.json,curves.csv,errors.csv} of every rung that was climbed,
+            reports/data.json, rungs/cards/
+Parameters: evaluate.target
+Writes:     reports/ladder.csv (one row a rung), reports/ladder.md (the same for people),
+            reports/ladder_steps.png, reports/ladder_parameters.png,
+            and the part of README.md between its two `ladder` marks
 """
 
 from pathlib import Path
@@ -11,12 +14,13 @@ from pathlib import Path
 from ladder import cards
 from ladder.board.page import CLIMB, LIMIT, PARAMETERS, README, STEPS, read_ladder, summary, texts
 from ladder.board.rows import facts
-from ladder.command import run_stage
+from ladder.command import parser, run_stage
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes, write_text
 
 
-def main():
+def main(given: list[str] | None = None) -> None:
+    parser("stages.board", __doc__).parse_args(given)
     from ladder.board import pictures  # matplotlib takes half a second, which a test of the texts saves
 
     target = cards.read_params().evaluate.target

@@ -1,33 +1,34 @@
-"""Train and measure one rung of the ladder as its card says: `train` and `evaluate` in one.
+"""Train and measure one rung of the ladder as its card says: the stages `train` and `evaluate` in one.
 
-Usage: python -m stages.climb <rung> --seeds <number>
-Reads: reports/rungs/<rung>/recipe.yaml, data/processed/. Parameter: evaluate.target.
-Writes: reports/rungs/<rung>/{metrics.json,curves.csv,errors.csv}, as `evaluate` writes them to reports/.
-Runs that are in .runs/ already, from whichever pipeline, are only measured: see commands/train_ladder.py.
+Usage:      python -m stages.climb <rung> --seeds <number>
+Reads:      reports/rungs/<rung>/recipe.yaml, data/processed/
+Parameters: evaluate.target
+Writes:     reports/rungs/<rung>/{metrics.json,curves.csv,errors.csv}, in the form that `evaluate` gives to reports/
+
+Runs that are in .runs/ already are only measured, whichever pipeline or command trained them.
 """
 
 import argparse
 from itertools import repeat
 
-from ladder import cards, machine
-from ladder.command import run_stage
+from ladder import cards, command, machine
 from ladder.data.splits import read_split
 from ladder.evaluation.metrics import headline
 from ladder.evaluation.tables import evaluation_of, history_rows, write_results
-from ladder.exceptions import LadderError
 from ladder.paths import RUNGS
-from ladder.runs.plans import trained
+from ladder.runs.plans import planned, trained
 
 
-def arguments():
-    """Return the command line's arguments."""
-    parser = argparse.ArgumentParser(prog="python -m stages.climb", description=__doc__.splitlines()[0])
-    parser.add_argument("rung")
-    parser.add_argument("--seeds", type=int, required=True)
-    return parser.parse_args()
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """Return the command line's arguments. A wrong one ends the program with exit code 2."""
+    reader = command.parser("stages.climb", __doc__)
+    reader.add_argument("rung", type=command.name, help="a rung that the stage `plan` has planned")
+    number = command.whole_number(1, 100)
+    reader.add_argument("--seeds", type=number, required=True, metavar="NUMBER", help="train from seeds 0, 1, ...")
+    return reader.parse_args(given)
 
 
-def measure_run(recipe, seed):
+def measure_run(recipe: cards.Recipe, seed: int):
     """Return the Measured of a run in the store, in a process of its own."""
     from ladder.evaluation.measure import measure
     from ladder.runs import store
@@ -37,12 +38,10 @@ def measure_run(recipe, seed):
     return measure(recipe, [epoch.weights for epoch in epochs], train, test)
 
 
-def main():
-    asked = arguments()
-    if asked.seeds < 1:
-        raise LadderError(f"--seeds is {asked.seeds}; it must be 1 or more")
+def main(given: list[str] | None = None) -> None:
+    asked = arguments(given)
     target = cards.read_params().evaluate.target
-    recipe = cards.read_recipe(RUNGS / asked.rung / "recipe.yaml")
+    recipe = planned(asked.rung)
     seeds = range(asked.seeds)
     machine.configure(recipe.portable)
     # torch reads what `configure` set when it is imported
@@ -60,4 +59,4 @@ def main():
 
 
 if __name__ == "__main__":
-    run_stage("climb", main)
+    command.run_stage("climb", main)

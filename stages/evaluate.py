@@ -1,9 +1,13 @@
 """Measure the trained models on the test images: the only stage that looks at what models do on them.
 
-Reads: reports/recipe.yaml, reports/history.csv, data/models/, data/processed/. Parameter: evaluate.target.
-Writes: reports/metrics.json (means over the seeds, accuracies in percent), reports/curves.csv (seed, epoch,
-test accuracy and loss), reports/errors.csv (a row for each seed and misread test image), reports/confusion.csv
-(label, prediction, mean number of images), reports/{curves,confusion,errors}.png.
+Usage:      python -m stages.evaluate
+Reads:      reports/recipe.yaml, reports/history.csv, data/models/, data/processed/
+Parameters: seeds, evaluate.target
+Writes:     reports/metrics.json (means over the seeds, accuracies in percent),
+            reports/curves.csv (seed, epoch, test accuracy and loss),
+            reports/errors.csv (one row for each seed and misread test image),
+            reports/confusion.csv (label, prediction, mean number of images),
+            reports/{curves,confusion,errors}.png
 """
 
 from itertools import repeat
@@ -11,7 +15,7 @@ from itertools import repeat
 import pandas as pd
 
 from ladder import cards, machine
-from ladder.command import run_stage
+from ladder.command import parser, run_stage
 from ladder.data.splits import read_split
 from ladder.evaluation.metrics import headline
 from ladder.evaluation.tables import CONFUSION, ERRORS, confusion_rows, evaluation_of, read_history, write_results
@@ -19,7 +23,7 @@ from ladder.files import dump_csv, write_bytes, write_text
 from ladder.paths import REPORTS, model_path
 
 
-def measure_seed(recipe, seed):
+def measure_seed(recipe: cards.Recipe, seed: int):
     """Return the Measured of one seed's models, in a process of its own."""
     from ladder.data.tensors import read_tensors
     from ladder.evaluation.measure import measure
@@ -29,7 +33,8 @@ def measure_seed(recipe, seed):
     return measure(recipe, weights, train, test)
 
 
-def main():
+def main(given: list[str] | None = None) -> None:
+    parser("stages.evaluate", __doc__).parse_args(given)
     params = cards.read_params()
     recipe = cards.read_recipe(REPORTS / "recipe.yaml")
     machine.configure(recipe.portable)

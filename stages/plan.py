@@ -1,22 +1,23 @@
 """Decide what to train, and stop before any work where that is not possible.
 
-Reads: rungs/cards/. Parameters: all of params.yaml.
-Writes: reports/recipe.yaml (the rung's card made whole, `train` of params.yaml over it, with the run's
-fingerprint), reports/model.md (the network layer by layer).
-With a rung's name as argument, for the ladder: reads no params.yaml, writes reports/rungs/<rung>/recipe.yaml.
+Usage:      python -m stages.plan          for the model that params.yaml names
+            python -m stages.plan <rung>   for a rung of the ladder; reads no params.yaml
+Reads:      rungs/cards/
+Parameters: all of params.yaml
+Writes:     reports/recipe.yaml (the rung's whole recipe, with `train` of params.yaml over it and the run's
+            fingerprint) and reports/model.md (the network layer by layer); for a rung of the ladder
+            reports/rungs/<rung>/recipe.yaml instead
 """
-
-import argparse
 
 from ladder import cards, machine
 from ladder.cards import layer_table, parameters
 from ladder.cards.model_page import model_report
-from ladder.command import run_stage
+from ladder.command import name, parser, run_stage
 from ladder.files import dump_yaml, write_text
-from ladder.paths import REPORTS
+from ladder.paths import REPORTS, RUNGS
 
 
-def planned(recipe):
+def planned(recipe: cards.Recipe) -> cards.Recipe:
     """Return a Recipe with its fingerprint. Raises LadderError where its layers do not fit."""
     layer_table(recipe)
     machine.configure(recipe.portable)
@@ -25,13 +26,13 @@ def planned(recipe):
     return recipe.model_copy(update={"fingerprint": fingerprint(recipe)})
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="python -m stages.plan", description=__doc__.splitlines()[0])
-    parser.add_argument("rung", nargs="?", help="a rung of the ladder; without: the model of params.yaml")
-    rung = parser.parse_args().rung
+def main(given: list[str] | None = None) -> None:
+    reader = parser("stages.plan", __doc__)
+    reader.add_argument("rung", nargs="?", type=name, help="a rung of the ladder; without it: the model of params.yaml")
+    rung = reader.parse_args(given).rung
     if rung:
         recipe = planned(cards.resolve(rung))
-        folder = REPORTS / "rungs" / rung
+        folder = RUNGS / rung
     else:
         params = cards.read_params()
         recipe = planned(cards.resolve(params.model, params.train))

@@ -1,16 +1,17 @@
 """Turn the MNIST files into tensors, and show what is in them.
 
-Reads: data/raw/.
+Usage:  python -m stages.preprocess
+Reads:  data/raw/
 Writes: data/processed/{train,test}.safetensors (images uint8 [N, 1, 28, 28], labels uint8 [N]),
-reports/data.json (counts by class; shape, extremes, mean, deviation, variance of the training pixels),
-reports/samples.png (60 training images).
+        reports/data.json (counts by class; shape, extremes, mean, deviation and variance of the training pixels),
+        reports/samples.png (60 training images)
 """
 
 import json
 
 import torch
 
-from ladder.command import run_stage
+from ladder.command import parser, run_stage
 from ladder.data import mnist, pictures
 from ladder.data.tensors import write_tensors
 from ladder.files import write_bytes, write_text
@@ -19,13 +20,13 @@ from ladder.paths import PROCESSED, RAW, REPORTS
 SAMPLES = 60
 
 
-def read_idx(file):
+def read_idx(file: mnist.IdxFile) -> torch.Tensor:
     """Return an IdxFile in data/raw/ as a uint8 tensor of its shape. Raises LadderError."""
     content = (RAW / file.name).read_bytes()
     return torch.frombuffer(bytearray(mnist.decode(content, file)), dtype=torch.uint8).view(file.shape)
 
 
-def statistics(train, test):
+def statistics(train: dict[str, torch.Tensor], test: dict[str, torch.Tensor]) -> dict:
     """Return what reports/data.json says of two {"images": uint8, "labels": uint8}."""
     counts = [(split["labels"].bincount(minlength=10)).tolist() for split in (train, test)]
     pixels = train["images"].to(torch.float64).div_(255)
@@ -47,7 +48,8 @@ def statistics(train, test):
     }
 
 
-def main():
+def main(given: list[str] | None = None) -> None:
+    parser("stages.preprocess", __doc__).parse_args(given)
     splits = {
         "train": (mnist.TRAIN_IMAGES, mnist.TRAIN_LABELS),
         "test": (mnist.TEST_IMAGES, mnist.TEST_LABELS),

@@ -1,14 +1,17 @@
-"""How much of a rung's test accuracy is left on moved test images, and without the mislabelled ones.
+"""Measure how much of a rung's test accuracy is left on moved test images, and without the mislabelled ones.
 
-Reads: reports/rungs/<rung>/recipe.yaml of RUNGS, rungs/params.yaml, data/processed/, the runs' last weights in .runs/;
-a run that is not there is trained. Writes: reports/robustness.md, accuracies in percent, mean ± standard deviation.
+Usage:  python -m stages.robustness
+Reads:  reports/rungs/<rung>/recipe.yaml of five rungs, rungs/params.yaml, data/processed/,
+        and the runs' last weights in .runs/; a run that is not there is trained
+Writes: reports/robustness.md (accuracies in percent, mean ± standard deviation)
 """
 
 from itertools import repeat
 from statistics import fmean, stdev
 
 from ladder import machine
-from ladder.command import run_stage
+from ladder.cards import Recipe
+from ladder.command import parser, run_stage
 from ladder.data.splits import read_split
 from ladder.evaluation.moved import views
 from ladder.files import write_text
@@ -19,7 +22,7 @@ RUNGS = ("net9", "s7_final", "champion", "sprint", "tiny")
 PAGE = REPORTS / "robustness.md"
 
 
-def accuracies(recipe, seed):
+def accuracies(recipe: Recipe, seed: int) -> dict[str, float]:
     """Return {column: accuracy in percent} of a run in the store, in a process of its own."""
     from ladder.evaluation.measure import accuracy_of
     from ladder.runs import store
@@ -30,7 +33,7 @@ def accuracies(recipe, seed):
     return {column: accuracy_of(recipe, weights, images, labels) for column, (images, labels) in seen.items()}
 
 
-def page(found):
+def page(found: dict[str, list[dict[str, float]]]) -> str:
     """Return the table as Markdown. found: {rung: [what `accuracies` returns, one a seed]}."""
     columns = list(next(iter(found.values()))[0])
     lines = [
@@ -47,12 +50,13 @@ def page(found):
     return "\n".join(lines) + "\n"
 
 
-def mean_and_deviation(values):
+def mean_and_deviation(values: list[float]) -> str:
     """Return 'mean ± standard deviation' of one value a seed."""
     return f"{fmean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{fmean(values):.2f}"
 
 
-def main():
+def main(given: list[str] | None = None) -> None:
+    parser("stages.robustness", __doc__).parse_args(given)
     seeds = asked_for(RUNGS)
     recipes = {rung: planned(rung) for rung in RUNGS}
     machine.configure(portable=True)

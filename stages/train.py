@@ -1,17 +1,20 @@
 """Train the planned recipe once for each random seed.
 
-Reads: reports/recipe.yaml, data/processed/train.safetensors. Parameter: seeds.
-Writes: data/models/seed-<seed>/epoch-<epoch>.safetensors (the weights after every epoch),
-reports/history.csv (seed, epoch, learning_rate, and running train and, where there is one, holdout loss and
-accuracy; rewritten every epoch), reports/timing.json (not kept by DVC or Git).
-Epochs are kept in .runs/ as they are finished: a killed training continues there.
+Usage:      python -m stages.train
+Reads:      reports/recipe.yaml, data/processed/train.safetensors
+Parameters: seeds
+Writes:     data/models/seed-<seed>/epoch-<epoch>.safetensors (the weights after every epoch),
+            reports/history.csv (seed, epoch, learning_rate, and running train and, where there is one, holdout loss
+            and accuracy; rewritten every epoch), reports/timing.json (not kept by DVC or Git)
+
+Every finished epoch is kept in .runs/. A training that was stopped continues there.
 """
 
 import json
 import time
 
 from ladder import cards, machine
-from ladder.command import run_stage
+from ladder.command import parser, run_stage
 from ladder.data.splits import read_split
 from ladder.evaluation.tables import history_csv
 from ladder.files import write_text
@@ -19,12 +22,13 @@ from ladder.paths import REPORTS, model_path
 from ladder.runs.plans import checked
 
 
-def write_history(rows):
+def write_history(rows: dict[int, list[dict]]) -> None:
     """Write reports/history.csv for {seed: rows of its epochs}."""
     write_text(REPORTS / "history.csv", history_csv(rows))
 
 
-def main():
+def main(given: list[str] | None = None) -> None:
+    parser("stages.train", __doc__).parse_args(given)
     seeds = range(cards.read_params().seeds)
     recipe = cards.read_recipe(REPORTS / "recipe.yaml")
     machine.configure(recipe.portable)

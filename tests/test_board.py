@@ -40,7 +40,7 @@ def project(tmp_path, monkeypatch):
 
 def card(rung, **keys):
     """Write a card."""
-    content = {"title": f"The title of {rung}", "target": "none"} | keys
+    content = {"title": f"The title of {rung}", "goal": "none"} | keys
     Path(f"rungs/cards/{rung}.yaml").write_text(yaml.safe_dump(content))
 
 
@@ -185,7 +185,7 @@ def test_the_cards_stand_by_project_and_in_the_order_in_which_they_were_made():
         *("lenet5", "lenet5_l1", "lenet5_relu", "lenet5_conv4_relu", "lenet5_conv4_tanh", "lenet5_fc2", "lenet5_fc4"),
         *("s7_basic", "s7_reduced", "s7_light", "s7_final"),
     ]
-    own = {"another": cards.Card(title="x", target="x"), "wide": cards.Card(title="x", target="x", extends="net8")}
+    own = {"another": cards.Card(title="x", goal="x"), "wide": cards.Card(title="x", goal="x", extends="net8")}
     found = in_order(known | own)
     assert [rung for rung in found if rung in theirs] == theirs
     names = list(found)

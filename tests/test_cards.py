@@ -116,60 +116,60 @@ def rungs(tmp_path):
 
 BAD_CARDS = {
     "titel: x": "unknown key 'titel'; did you mean 'title'?",
-    "title: x\ntarget: y\nextends: net77": "extends: there is no rung 'net77'; did you mean 'net7'?",
-    "title: x\ntarget: y\nextends: bad": "extends: a circle, bad -> bad",
-    "title: x\ntarget: y\nextends: net7\nagainst: net99": "against: there is no rung 'net99'; did you mean 'net9'?",
-    "title: x\ntarget: y\nextends: net7\nrecipe: {epoch: 3}": "unknown key 'epoch'; did you mean 'epochs'?",
-    "title: x\ntarget: y\nextends: net7\nrecipe: {epochs: -3}": "epochs: -3 will not do: input should be greater",
-    "title: x\ntarget: y\nextends: net7\nrecipe: {epochs: '3'}": "epochs: '3' will not do: input should be a valid int",
-    "title: x\ntarget: y\nextends: net7\nrecipe: {augment: [{rotat: {degrees: 7}}]}": (
-        "augment.0: unknown name 'rotat'; did you mean 'rotate'?"
+    "title: x\ngoal: y\nextends: net77": "extends: there is no rung 'net77'; did you mean 'net7'?",
+    "title: x\ngoal: y\nextends: bad": "extends: a circle, bad -> bad",
+    "title: x\ngoal: y\nextends: net7\nagainst: net99": "against: there is no rung 'net99'; did you mean 'net9'?",
+    "title: x\ngoal: y\nextends: net7\nrecipe: {epoch: 3}": "unknown key 'epoch'; did you mean 'epochs'?",
+    "title: x\ngoal: y\nextends: net7\nrecipe: {epochs: -3}": "epochs: -3 will not do: input should be greater",
+    "title: x\ngoal: y\nextends: net7\nrecipe: {epochs: '3'}": "epochs: '3' will not do: input should be a valid int",
+    "title: x\ngoal: y\nextends: net7\nrecipe: {augment: [{rotat: {degrees: 7}}]}": (
+        "augment: item 1: unknown name 'rotat'; did you mean 'rotate'?"
     ),
-    "title: x\ntarget: y\nextends: net7\nrecipe: {augment: [{rotate: {degree: 7}}]}": (
-        "augment.0: rotate: unknown key 'degree'; did you mean 'degrees'?"
+    "title: x\ngoal: y\nextends: net7\nrecipe: {augment: [{rotate: {degree: 7}}]}": (
+        "augment: item 1: rotate: unknown key 'degree'; did you mean 'degrees'?"
     ),
-    "title: x\ntarget: y\nextends: net7\nrecipe: {augment: [{rotate: {degrees: 270}}]}": (
-        "augment.0: rotate.degrees: 270 will not do: input should be less than or equal to 180"
+    "title: x\ngoal: y\nextends: net7\nrecipe: {augment: [{rotate: {degrees: 270}}]}": (
+        "augment: item 1: rotate.degrees: 270 will not do: input should be less than or equal to 180"
     ),
-    "title: x\ntarget: y\nextends: net7\nrecipe: {schedule: {plateau: {factor: 0.1, patience: 1}}}": (
+    "title: x\ngoal: y\nextends: net7\nrecipe: {schedule: {plateau: {factor: 0.1, patience: 1}}}": (
         "schedule plateau watches held-out training images, but holdout is 0"
     ),
-    "title: x\ntarget: y\nextends: net7\nrecipe: {augment: [{center_crop: {size: 29, p: 0.1}}]}": (
+    "title: x\ngoal: y\nextends: net7\nrecipe: {augment: [{center_crop: {size: 29, p: 0.1}}]}": (
         "center_crop size 29 is larger than the image, 28"
     ),
-    "title: x\ntarget: y\nrecipe: {}\nrecipe: {}": "the key 'recipe' is there twice",
+    "title: x\ngoal: y\nrecipe: {}\nrecipe: {}": "the key 'recipe' is there twice",
     "title: 2020-13-45": "not valid YAML: month must be in 1..12",
-    "title: x\ntarget: y\nextends: net7\ninput: {mean: .nan}": "input.mean: nan will not do: input should be a finite",
-    "title: x\ntarget: y\nextends: net7\nrecipe: {batch_size: 100000000}": "less than or equal to 10000",
-    "title: x\ntarget: y\nextends: net7\nrecipe: {loss: l1}": "loss l1 needs a network that ends in softmax",
-    "title: x\ntarget: y\nextends: net7\nnetwork: [convv, log_softmax]": (
-        "network.0: unknown name 'convv'; did you mean 'conv'?"
+    "title: x\ngoal: y\nextends: net7\ninput: {mean: .nan}": "input.mean: nan will not do: input should be",
+    "title: x\ngoal: y\nextends: net7\nrecipe: {batch_size: 100000000}": "less than or equal to 10000",
+    "title: x\ngoal: y\nextends: net7\nrecipe: {loss: l1}": "loss l1 needs a network that ends in softmax",
+    "title: x\ngoal: y\nextends: net7\nnetwork: [convv, log_softmax]": (
+        "network: layer 1: unknown name 'convv'; did you mean 'conv'?"
     ),
-    "title: x\ntarget: y\nextends: net7\nnetwork: [{conv: {out: 4}}, log_softmax]": (
-        "network.0: conv.kernel: Field required"
+    "title: x\ngoal: y\nextends: net7\nnetwork: [{conv: {out: 4}}, log_softmax]": (
+        "network: layer 1: conv.kernel: Field required"
     ),
-    "title: x\ntarget: y\nextends: net7\nrecipe: {optimizer: {sgd: {nesterov: true}}}": (
+    "title: x\ngoal: y\nextends: net7\nrecipe: {optimizer: {sgd: {nesterov: true}}}": (
         "optimizer: sgd: nesterov needs a momentum"
     ),
-    "title: x\ntarget: y\nextends: net7\nrecipe: {optimizer: {adam: {weight_decay: 0.1}}}": (
+    "title: x\ngoal: y\nextends: net7\nrecipe: {optimizer: {adam: {weight_decay: 0.1}}}": (
         "optimizer: adam: unknown key 'weight_decay'"
     ),
-    "title: x\ntarget: y\nextends: net7\nrecipe: {schedule: {one_cycle: {warm_up: 1}}}": (
+    "title: x\ngoal: y\nextends: net7\nrecipe: {schedule: {one_cycle: {warm_up: 1}}}": (
         "schedule: one_cycle.warm_up: 1 will not do: input should be less than 1"
     ),
-    "title: x\ntarget: y\nextends: net7\nrecipe: {label_smoothing: 1}": (
+    "title: x\ngoal: y\nextends: net7\nrecipe: {label_smoothing: 1}": (
         "label_smoothing: 1 will not do: input should be less than 1"
     ),
-    "title: x\ntarget: y\nextends: lenet5_l1\nrecipe: {label_smoothing: 0.1}": (
+    "title: x\ngoal: y\nextends: lenet5_l1\nrecipe: {label_smoothing: 0.1}": (
         "label_smoothing is for the losses nll and cross_entropy, not for l1"
     ),
-    "title: x\ntarget: y\nextends: net7\nrecipe: {augment: [affine]}": (
-        "augment.0: affine: nothing to do; give degrees, translate, scale, shear or several of them"
+    "title: x\ngoal: y\nextends: net7\nrecipe: {augment: [affine]}": (
+        "augment: item 1: affine: nothing to do; give degrees, translate, scale, shear or several of them"
     ),
-    "title: x\ntarget: y\nextends: net7\nrecipe: {augment: [{affine: {translate: 1.5}}]}": (
-        "augment.0: affine.translate: 1.5 will not do: input should be a valid integer"
+    "title: x\ngoal: y\nextends: net7\nrecipe: {augment: [{affine: {translate: 1.5}}]}": (
+        "augment: item 1: affine.translate: 1.5 will not do: input should be a valid integer"
     ),
-    "title: x\ntarget: y\nextends: net7\nrecipe: {fingerprint: abc}": "'fingerprint' is no key of a card's recipe",
+    "title: x\ngoal: y\nextends: net7\nrecipe: {fingerprint: abc}": "'fingerprint' is no key of a card's recipe",
     "title: [x": "not valid YAML",
     "just text": "expected keys and values",
 }
@@ -187,7 +187,7 @@ def test_a_bad_card_is_one_line_that_names_file_key_and_mend(card, rungs):
 
 
 def test_a_fault_is_told_of_the_file_that_has_it(rungs):
-    (rungs / "net8.yaml").write_text("title: x\ntarget: y\nextends: net7\nrecipe: {epoch: 3}")
+    (rungs / "net8.yaml").write_text("title: x\ngoal: y\nextends: net7\nrecipe: {epoch: 3}")
     with pytest.raises(LadderError, match=r"rungs/net8\.yaml: unknown key 'epoch'"):
         cards.resolve("net10", cards=rungs)
     with pytest.raises(LadderError, match=r"^params\.yaml: train, for rung net9: schedule plateau watches held-out"):
@@ -208,7 +208,7 @@ BAD_NETWORKS = {
 
 @pytest.mark.parametrize("layers", BAD_NETWORKS)
 def test_layers_that_do_not_fit_are_named_by_rung_and_number(layers, rungs):
-    (rungs / "bad.yaml").write_text(f"title: x\ntarget: y\nextends: net7\nnetwork: {layers}")
+    (rungs / "bad.yaml").write_text(f"title: x\ngoal: y\nextends: net7\nnetwork: {layers}")
     with pytest.raises(LadderError) as raised:
         shapes.layer_table(cards.resolve("bad", cards=rungs))
     assert f"rung bad: {BAD_NETWORKS[layers]}" in str(raised.value)

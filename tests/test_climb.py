@@ -36,7 +36,7 @@ from ladder.files import read_yaml
 from ladder.runs import pool, progress, store
 from ladder.runs.plans import asked_for
 
-QUICK = {"extends": "session7_rotate", "title": "Quick", "target": "Be quick.", "recipe": {"epochs": 2}}
+QUICK = {"extends": "session7_rotate", "title": "Quick", "goal": "Be quick.", "recipe": {"epochs": 2}}
 LONGER = QUICK | {"title": "Longer", "recipe": {"epochs": 6, "holdout": 100}}
 
 

@@ -1,13 +1,16 @@
 """The download and preprocess stages on good and bad data, as commands."""
 
+import contextlib
 import gzip
 import hashlib
-import io
+import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 import torch
@@ -43,7 +46,7 @@ def run_here(capsys):
     """Run the download's main as its command does. Return what a finished process would."""
     code = 0
     try:
-        run_stage("download", download.main)
+        run_stage("download", lambda: download.main([]))
     except SystemExit as ended:
         code = 1 if isinstance(ended.code, str) else ended.code
         print(ended.code, file=sys.stderr)
@@ -110,8 +113,24 @@ def remove_one(source):
 def test_bad_files_are_named_and_leave_nothing(source, tmp_path, damage, said, alone, capsys):
     damage(source)
     alone.setenv("MNIST_SOURCE", str(source))
-    assert_one_clear_line(run_here(capsys), "MNIST_SOURCE=<folder>", before=[said, "npm is not installed"])
+    done = run_here(capsys)
+    assert_one_clear_line(done, f"MNIST_SOURCE={source}: ", said, "without MNIST_SOURCE they are downloaded")
+    assert done.stdout == "", "nothing else was tried"
     assert files_in(tmp_path / "data") == []
+
+
+def test_a_folder_that_is_not_there_is_no_reason_to_take_other_data(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(download, "sources", lambda _: pytest.fail("another source was asked"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    for name in ("nowhere", "file"):
+        monkeypatch.setenv("MNIST_SOURCE", name)
+        assert_one_clear_line(run_here(capsys), f"MNIST_SOURCE={name}: there is no such folder")
+
+
+def test_an_archive_that_grows_is_read_no_further_than_the_file_it_should_hold(tmp_path):
+    (tmp_path / f"{NAMES[3]}.gz").write_bytes(gzip.compress(bytes(10**8), 1))
+    assert len(download.from_folder(tmp_path, mnist.TEST_LABELS)) == mnist.TEST_LABELS.size + 1
 
 
 def test_every_source_that_fails_says_so_in_one_line(tmp_path):
@@ -134,25 +153,85 @@ def test_a_read_only_folder_is_named(source, tmp_path):
     assert_one_clear_line(done, "data/raw", "Read-only file system", "make its folder writable")
 
 
-def test_a_redirect_away_from_https_is_refused(monkeypatch):
-    class Response(io.BytesIO):
-        url = "http://elsewhere/t10k-labels-idx1-ubyte.gz"
+@pytest.fixture
+def mirror(monkeypatch):
+    """Return a web server on this machine: its `answer` is called with each request's handler; it counts `requests`."""
 
-    monkeypatch.setattr(download.urllib.request, "urlopen", lambda *_, **__: Response())
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            server.requests += 1
+            self.send_response(200)
+            self.end_headers()
+            server.answer(self.wfile)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.requests = 0
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def from_mirror(server, folder, md5="0" * 32):
+    """Return the test labels that the server sends, or raise what the download raises."""
+    file = mnist.TEST_LABELS
+    return download.from_mirror(f"http://127.0.0.1:{server.server_port}/", file, {f"{file.name}.gz": md5}, folder)
+
+
+@pytest.fixture
+def without_https(monkeypatch):
+    monkeypatch.setattr(download, "_https_alone", lambda *_, **__: None)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # before a second try
+    return monkeypatch
+
+
+def test_a_mirror_serves_a_file(mirror, without_https, mnist_folder, tmp_path):
+    content = (mnist_folder / mnist.TEST_LABELS.name).read_bytes()
+    packed = gzip.compress(content)
+    mirror.answer = lambda stream: stream.write(packed)
+    assert from_mirror(mirror, tmp_path, hashlib.md5(packed).hexdigest()) == content
+
+
+def test_a_damaged_file_is_fetched_once_more_and_then_refused(mirror, without_https, tmp_path):
+    mirror.answer = lambda stream: stream.write(b"not this file")
+    with pytest.raises(ValueError, match="does not match the known hash"):
+        from_mirror(mirror, tmp_path)
+    assert mirror.requests == 2
+    assert files_in(tmp_path) == []
+
+
+def test_an_answer_that_did_not_come_by_https_is_refused(mirror, tmp_path):
+    """The same check sees each redirect's answer."""
+    mirror.answer = lambda stream: stream.write(b"anything")
     with pytest.raises(LadderError, match="which is not https"):
-        download.from_mirror("https://mirror/", mnist.TEST_LABELS)
+        from_mirror(mirror, tmp_path)
+    assert mirror.requests == 1
 
 
-def test_a_mirror_that_never_ends_is_given_up(monkeypatch):
-    class Endless:
-        url = "https://mirror/file.gz"
-        __enter__ = lambda self: self  # noqa: E731
-        __exit__ = lambda *_: None  # noqa: E731
-        read = lambda self, size: b"x" * size  # noqa: E731
+def endless(stream):
+    with contextlib.suppress(OSError):  # the other end hangs up
+        while True:
+            stream.write(b"x" * 10_000)
 
-    monkeypatch.setattr(download.urllib.request, "urlopen", lambda *_, **__: Endless())
-    with pytest.raises(LadderError, match="larger than the file it should hold"):
-        download.from_mirror("https://mirror/", mnist.TEST_LABELS)
+
+def test_a_mirror_that_never_ends_is_given_up(mirror, without_https, tmp_path):
+    mirror.answer = endless
+    with pytest.raises(LadderError, match=r"gz: larger than the file it should hold"):
+        from_mirror(mirror, tmp_path)
+    assert files_in(tmp_path) == []
+
+
+def test_a_slow_mirror_is_given_up(mirror, without_https, tmp_path):
+    mirror.answer = endless
+    without_https.setattr(download, "SECONDS", -1)
+    with pytest.raises(LadderError, match="gz: slower than"):
+        from_mirror(mirror, tmp_path)
 
 
 def test_preprocessed_tensors_are_what_torchvision_reads(mnist_folder, tmp_path):

@@ -17,9 +17,9 @@ def channels_last(*shape, seed=0):
 
 
 def kept(module, x):
-    """Return dropout's factor for each element of x, from the places drawn for the module."""
+    """Return dropout's factor for each element of x, from the indices drawn for the module."""
     factor = torch.full((x.numel(),), 1 / (1 - module.p), dtype=x.dtype)
-    factor[module.places] = 0
+    factor[module.dropped_indices] = 0
     n, c, h, w = x.shape
     return factor.view(n, h, w, c).permute(0, 3, 1, 2)
 
@@ -75,12 +75,12 @@ def test_a_norm_that_may_not_overwrite_its_input_does_not():
 
 
 @pytest.mark.parametrize("shape", [(4, 6), (4, 6, 5, 5)])
-def test_drop_is_dropout_at_the_places_drawn(shape):
+def test_drop_is_dropout_at_the_indices_drawn(shape):
     x = torch.randn(shape, dtype=torch.float64).requires_grad_()
     drop = layers.Drop(0.25, x[0].numel())
     layers.draw_dropout(drop, len(x), torch.Generator().manual_seed(3))
     factor = torch.full((x.numel(),), 1 / 0.75, dtype=torch.float64)
-    factor[drop.places] = 0
+    factor[drop.dropped_indices] = 0
     y = drop(x)
     assert torch.equal(y, x * factor.view(shape))
     y.sum().backward()
@@ -97,7 +97,7 @@ def test_a_dropped_element_has_no_gradient_where_the_layout_changes_behind_it(be
     y = drop(x)
     after = y.flatten(1) if behind == "flatten" else F.adaptive_avg_pool2d(y, 1).flatten(1)
     (after * torch.rand(after.shape, dtype=torch.float64)).sum().backward()
-    assert (y == 0).sum() == len(drop.places) > 50
+    assert (y == 0).sum() == len(drop.dropped_indices) > 50
     assert torch.equal(x.grad == 0, y == 0)
 
 
@@ -114,13 +114,13 @@ def test_unpadded_conv_has_torchs_gradients(channels, out, side):
 
 
 @pytest.mark.parametrize("p", [0.001, 0.01, 0.05, 0.1, 0.5, 0.9])
-def test_places_are_independent_draws_with_the_probability_asked_for(p):
+def test_dropped_indices_are_independent_draws_with_the_probability_asked_for(p):
     """Share of ones, and of ones followed by a one at distances 1, 2 and 10: each within 4.5 deviations."""
     count = 4_000_000
-    places = layers.bernoulli_places(p, count, torch.Generator().manual_seed(1))
+    indices = layers.bernoulli_indices(p, count, torch.Generator().manual_seed(1))
     ones = torch.zeros(count, dtype=torch.bool)
-    ones[places] = True
-    assert len(places) == ones.sum()
+    ones[indices] = True
+    assert len(indices) == ones.sum()
     assert abs(ones.double().mean().item() - p) < 4.5 * (p * (1 - p) / count) ** 0.5
     for distance in (1, 2, 10):
         both = (ones[distance:] & ones[:-distance]).double().mean().item()
@@ -143,18 +143,18 @@ def test_the_gap_table_holds_the_probability_to_better_than_2_to_the_minus_16(p)
     assert (gap >= tail).equal(exact >= tail)
 
 
-def test_layers_of_one_network_drop_different_places_and_every_batch_anew():
+def test_layers_of_one_network_drop_different_elements_and_every_batch_anew():
     model = build(cards.resolve("net7"), 0)
     generator = torch.Generator().manual_seed(0)
     draws = []
     for _ in range(2):
         layers.draw_dropout(model, 128, generator)
-        draws.append([m.places for m in model.modules() if getattr(m, "p", 0)])
+        draws.append([m.dropped_indices for m in model.modules() if getattr(m, "p", 0)])
     assert len(draws[0]) == 5
     sizes = [128 * m.elements for m in model.modules() if getattr(m, "p", 0)]
-    for places, size in zip(draws[0], sizes, strict=True):
-        assert places.min() >= 0
-        assert places.max() < size
-        assert abs(len(places) / size - 0.01) < 4.5 * (0.01 * 0.99 / size) ** 0.5
+    for indices, size in zip(draws[0], sizes, strict=True):
+        assert indices.min() >= 0
+        assert indices.max() < size
+        assert abs(len(indices) / size - 0.01) < 4.5 * (0.01 * 0.99 / size) ** 0.5
     assert not torch.equal(draws[0][0][:50], draws[0][1][:50])
     assert not torch.equal(draws[0][0][:50], draws[1][0][:50])

@@ -11,6 +11,7 @@ import yaml
 from projects import REPOSITORY, run_module, small
 from torch.nn import functional
 
+from ladder.cards import losses
 from ladder.data.synthetic import synthetic_digits
 from ladder.evaluation import measure, measurement_hash, tables
 from ladder.network import inference
@@ -36,8 +37,8 @@ def test_the_committed_hash_is_that_of_the_committed_code(tmp_path):
 
 
 CHANGES = {
-    "one accuracy": (measure, "percent_right", lambda of: lambda *given: of(*given) + 0.01),
-    "a loss": (measure, "loss_of", lambda of: lambda *given: of(*given) * 1.001),
+    "one accuracy": (measure, "accuracy", lambda of: lambda *given: of(*given) + 0.01),
+    "a loss": (losses.Nll, "value", lambda of: lambda *given: of(*given) * 1.001),
     "a metric": (tables, "metrics", lambda of: lambda *given: of(*given) | {"held_epochs": 7}),
     "the history": (
         measurement_hash,

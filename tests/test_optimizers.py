@@ -35,7 +35,7 @@ def test_five_steps_are_torchs(name):
     spared = {key: weight for key, weight in theirs.named_parameters() if "bias" in key or "batch_norm" in key}
     decayed = {key: weight for key, weight in theirs.named_parameters() if key not in spared}
     assert (len(spared), len(decayed)) == (4, 3)
-    optimizer = optimizers.optimizer_of(recipe, ours)
+    optimizer = optimizers.make_optimizer(recipe, ours)
     plain = {key: value for key, value in arguments.items() if key != "weight_decay"}
     oracles = [
         make(decayed.values(), lr=0.1, foreach=False, **arguments),

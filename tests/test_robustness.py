@@ -18,7 +18,7 @@ from ladder.network.build import build
 from ladder.training import run
 from stages.robustness import RUNGS, page
 
-CARD = {"title": "Quick", "target": "none", "extends": "session7_steplr", "recipe": {"epochs": 1}}
+CARD = {"title": "Quick", "goal": "none", "extends": "session7_steplr", "recipe": {"epochs": 1}}
 
 
 @pytest.fixture(scope="module")

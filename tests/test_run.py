@@ -10,6 +10,7 @@ from projects import REPOSITORY, SMALL, as_bytes, small
 from torch import nn
 from torch.nn import functional as F
 
+from ladder.cards import losses
 from ladder.data.synthetic import synthetic_digits
 from ladder.exceptions import LadderError
 from ladder.network.build import build
@@ -146,11 +147,10 @@ def test_losses_are_by_hand():
     labels = torch.tensor([0, 3])
     logs = outputs.log_softmax(1)
     by_hand = -(logs[0, 0] + logs[1, 3]) / 2
-    assert run.loss_of(small(loss="cross_entropy"), outputs, labels).item() == pytest.approx(by_hand.item())
-    assert run.loss_of(small(), logs, labels).item() == pytest.approx(by_hand.item())
-    absolute = small(loss="l1", network=[*SMALL["network"][:-1], "softmax"])
+    assert losses.CrossEntropy().value(outputs, labels).item() == pytest.approx(by_hand.item())
+    assert losses.Nll().value(logs, labels).item() == pytest.approx(by_hand.item())
     expected = (0.3 + 0.2 + 0.1 + 0.9 + 0.1 * 9) / 20
-    assert run.loss_of(absolute, outputs, labels).item() == pytest.approx(expected)
+    assert losses.L1().value(outputs, labels).item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("loss", ["nll", "cross_entropy"])
@@ -159,9 +159,9 @@ def test_label_smoothing_is_torchs_and_only_training_sees_it(loss, data):
     labels = torch.arange(64) % 10
     recipe = small(loss=loss, label_smoothing=0.1)
     shown = outputs.log_softmax(1) if loss == "nll" else outputs
-    plain = run.loss_of(recipe, shown, labels)
+    plain = recipe.loss.value(shown, labels)
     expected = F.cross_entropy(outputs, labels, label_smoothing=0.1)
-    torch.testing.assert_close(run.smoothed(recipe, plain, shown), expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(recipe.loss.smoothed(plain, shown, 0.1), expected, rtol=1e-12, atol=0)
     torch.testing.assert_close(plain, F.cross_entropy(outputs, labels), rtol=1e-12, atol=0)
 
     still = {"loss": loss, "learning_rate": 1e-30, "schedule": "constant", "epochs": 1}

@@ -8,8 +8,8 @@ import torch
 from projects import small
 from torch import nn
 
+from ladder.cards import Moment
 from ladder.portable_math import cosine, sine
-from ladder.training.schedules import learning_rate
 
 
 def torch_rates(make, losses):
@@ -26,7 +26,8 @@ def torch_rates(make, losses):
 def our_rates(schedule, losses):
     """Return the rates of the last of three batches of each epoch: the same for all of an epoch."""
     recipe = small(schedule=schedule, learning_rate=0.5)
-    return [learning_rate(recipe, number, 2, 3, losses[: number - 1]) for number in range(1, len(losses) + 1)]
+    moments = [Moment(number, recipe.epochs, 2, 3, losses[: number - 1]) for number in range(1, len(losses) + 1)]
+    return [recipe.schedule.rate(recipe.learning_rate, moment) for moment in moments]
 
 
 def test_step_schedule_is_torchs():
@@ -55,8 +56,8 @@ EPOCHS, BATCHES = 5, 21
 
 def our_steps(schedule, epochs=EPOCHS, batches=BATCHES):
     recipe = small(schedule=schedule, learning_rate=0.5, epochs=epochs)
-    places = [(epoch, batch) for epoch in range(1, epochs + 1) for batch in range(batches)]
-    return [learning_rate(recipe, *place, batches, []) for place in places]
+    moments = [Moment(epoch, epochs, batch, batches) for epoch in range(1, epochs + 1) for batch in range(batches)]
+    return [recipe.schedule.rate(recipe.learning_rate, moment) for moment in moments]
 
 
 @pytest.mark.parametrize(("warm_up", "start", "end"), [(0.3, 0.04, 0.0001), (0.23, 0.2, 0.07), (0.999, 1.0, 0.5)])

@@ -98,7 +98,12 @@ BAD = {
         "search.yaml: candidates: x.yaml: unknown key 'epoch'",
     ),
     "a seed twice": ({"seeds": [100, 101, 100]}, "search.yaml: seeds: [100, 101, 100] has a seed twice"),
-    "a path for a name": ({"candidates": {"../x": {"extends": "net8"}}}, "'../x' will not do: string should match"),
+    "a path for a name": (
+        {"candidates": {"../x": {"extends": "net8"}}},
+        "candidates: '../x' is not a valid name",
+    ),
+    "the folder above": ({"candidates": {"..": {"extends": "net8"}}}, "candidates: '..' is not a valid name"),
+    "nothing to try": ({"candidates": {}}, "search.yaml: candidates: {} will not do"),
     "what is no search's": ({"train": {"portable": False}}, "train: unknown key 'portable'"),
 }
 

@@ -26,9 +26,14 @@ def facts(cards: Mapping[str, Card], reports: Mapping[str, Report]) -> list[dict
     if stray:
         raise LadderError(f"reports/rungs/{stray}/ has no card rungs/cards/{stray}.yaml; remove it, or bring it back")
     return [
-        {"rung": rung, "project": project, "against": cards[rung].rival, "title": " ".join(cards[rung].title.split())}
+        {
+            "rung": rung,
+            "project": project,
+            "against": cards[rung].baseline,
+            "title": " ".join(cards[rung].title.split()),
+        }
         | _reached(rung, reports[rung])
-        | _step(reports.get(cards[rung].rival), reports[rung])
+        | _step(reports.get(cards[rung].baseline), reports[rung])
         | _reported(cards[rung].reported, reports[rung])
         for rung, project in in_order(cards).items()
         if rung in reports
@@ -81,11 +86,11 @@ def _reached(rung, report):
     } | {key: report.metrics[key] for key in MEASURED}
 
 
-def _step(rival, report):
+def _step(baseline, report):
     """Return what a rung changed from the rung that it is judged against, as `python -m commands.compare` says it."""
-    if rival is None:
+    if baseline is None:
         return dict.fromkeys(("step_change", "step_low", "step_high", "step_verdict"))
-    row = primary_row(compare(rival, report))
+    row = primary_row(compare(baseline, report))
     return {f"step_{key}": row[key] for key in ("change", "low", "high", "verdict")}
 
 

@@ -2,23 +2,10 @@
 
 from ladder.cards.augmentations import Affine, CenterCrop, Rotate
 from ladder.cards.card import CARDS, Card, Reported, Source, lineage, natural, read_card, resolve, rung_names
-from ladder.cards.operations import (
-    AvgPool,
-    BatchNorm,
-    Conv,
-    Dropout,
-    Flatten,
-    GlobalAvgPool,
-    Linear,
-    LogSoftmax,
-    MaxPool,
-    Relu,
-    Softmax,
-    Tanh,
-)
+from ladder.cards.changes import network_changes
 from ladder.cards.optimizers import Adam, Sgd
 from ladder.cards.params import Overrides, Params, TrainOverrides, read_params
 from ladder.cards.recipe import Input, Recipe, read_recipe, recipe_content
-from ladder.cards.schedules import Constant, OneCycle, Plateau, Step
-from ladder.cards.schema import Holdout, Seeds, Strict, nearest, validated
+from ladder.cards.schedules import Moment
+from ladder.cards.schema import Holdout, RungName, Seeds, Strict, check_name, nearest, validated
 from ladder.cards.shapes import CLASSES, Row, layer_table, parameters, work

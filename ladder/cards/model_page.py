@@ -1,58 +1,66 @@
 """reports/model.md: a rung's network layer by layer, its recipe, and what it changed."""
 
-from ladder import cards
-from ladder.cards.shapes import layer_table
+from typing import Any
+
+from ladder.cards.card import Card, read_card, resolve
+from ladder.cards.changes import network_changes, said
+from ladder.cards.recipe import Recipe, recipe_content
+from ladder.cards.shapes import layer_table, with_inside
 
 
-def model_report(rung, recipe):
+def model_report(rung: str, recipe: Recipe) -> str:
     """Return reports/model.md as text."""
-    card = cards.read_card(rung)
+    card = read_card(rung)
+    return "\n".join([*_heading(rung, card), *_network(recipe), "", *_recipe(recipe), "", *changes(rung)]) + "\n"
+
+
+def _heading(rung: str, card: Card) -> list[str]:
+    differs = [f"What its source did differently from what it said: {card.differs}", ""] if card.differs else []
+    return [f"# {rung}: {card.title}", "", card.goal, "", *differs]
+
+
+def _network(recipe: Recipe) -> list[str]:
+    """Return a line on the network, and the table of its layers; a layer inside layer 3 is 3.1."""
     table = layer_table(recipe)
-    lines = [f"# {rung}: {card.title}", "", card.target, ""]
-    if card.differs:
-        lines += [f"What its source did differently from what it said: {card.differs}", ""]
-    lines += [
+    lines = [
         f"{sum(row.parameters for row in table):,} parameters; receptive field "
         f"{table[-1].receptive_field} of {recipe.input.size} pixels.",
         "",
         "| # | layer | output | receptive field | parameters |",
         "|--:|---|---|--:|--:|",
     ]
-    for number, row in enumerate(table, start=1):
+    for row in with_inside(table):
+        indent = "&emsp;" * row.number.count(".")
         shape = " × ".join(map(str, row.shape))
-        lines.append(f"| {number} | {_said(row.layer)} | {shape} | {row.receptive_field} | {row.parameters or ''} |")
-    lines += ["", "## Recipe", "", "| key | value |", "|---|---|"]
-    content = cards.recipe_content(recipe)
-    lines += [f"| {key} | {_value(content[key])} |" for key in content if key not in ("rung", "network", "fingerprint")]
-    lines += ["", *changes(rung)]
-    return "\n".join(lines) + "\n"
-
-
-def changes(rung):
-    """Return lines that say what a rung's own recipe, without overrides, changed from that of its rival."""
-    rival = cards.read_card(rung).rival
-    if rival is None:
-        return ["## Changed", "", "It comes from no other rung."]
-    old, recipe = cards.resolve(rival), cards.resolve(rung)
-    before, after = cards.recipe_content(old), cards.recipe_content(recipe)
-    lines = [f"## Changed from {rival}", ""]
-    if before["network"] != after["network"]:
-        counts = [sum(row.parameters for row in layer_table(of)) for of in (old, recipe)]
-        lines.append(f"- network: {counts[0]:,} → {counts[1]:,} parameters")
-    for key in cards.Recipe.model_fields:
-        was, now = before.get(key, "none"), after.get(key, "none")
-        if key not in ("rung", "network", "fingerprint") and was != now:
-            lines.append(f"- {key}: {_value(was)} → {_value(now)}")
+        lines.append(
+            f"| {row.number} | {indent}{said(row.layer)} | {shape} | {row.receptive_field} | {row.parameters or ''} |"
+        )
     return lines
 
 
-def _said(layer):
-    """Return a layer as its card says it."""
-    arguments = layer.model_dump(exclude_defaults=True)
-    return " ".join([layer.name, *(f"{key} {value}" for key, value in arguments.items())]).replace("bias True", "bias")
+def _recipe(recipe: Recipe) -> list[str]:
+    content = recipe_content(recipe)
+    keys = [key for key in content if key not in ("rung", "network", "fingerprint")]
+    return ["## Recipe", "", "| key | value |", "|---|---|", *(f"| {key} | {_value(content[key])} |" for key in keys)]
 
 
-def _value(value):
+def changes(rung: str) -> list[str]:
+    """Return lines that say what a rung's own recipe, without overrides, changed from that of its baseline."""
+    baseline = read_card(rung).baseline
+    if baseline is None:
+        return ["## Changed", "", "It comes from no other rung."]
+    old, new = resolve(baseline), resolve(rung)
+    before, after = recipe_content(old), recipe_content(new)
+    lines = [f"- {line}" for line in network_changes(old, new)]
+    for key in Recipe.model_fields:
+        was, now = before.get(key, "none"), after.get(key, "none")
+        if key not in ("rung", "network", "fingerprint") and was != now:
+            lines.append(f"- {key}: {_value(was)} → {_value(now)}")
+    return [f"## Changed from {baseline}", "", *lines]
+
+
+def _value(value: Any) -> str:
+    """Return a recipe's value as one line of text."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {_value(part)}".strip() for key, part in value.items())
     if isinstance(value, list):

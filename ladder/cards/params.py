@@ -1,8 +1,9 @@
 """params.yaml: the rung to train, how many seeds, and what may be set over its recipe."""
 
+from pathlib import Path
 from typing import Literal
 
-from ladder.cards.schema import BatchSize, Epochs, Holdout, Percent, Positive, Seeds, Strict, validated
+from ladder.cards.schema import BatchSize, Epochs, Holdout, Percent, Positive, RungName, Seeds, Strict, validated
 from ladder.files import read_yaml
 
 
@@ -23,18 +24,20 @@ class TrainOverrides(Overrides):
 
 
 class EvaluateParams(Strict):
+    """`evaluate` in params.yaml."""
+
     target: Percent
 
 
 class Params(Strict):
     """params.yaml."""
 
-    model: str
+    model: RungName
     seeds: Seeds
     train: TrainOverrides = TrainOverrides()
     evaluate: EvaluateParams
 
 
-def read_params(path="params.yaml"):
+def read_params(path: str | Path = "params.yaml") -> Params:
     """Return the checked Params of a params.yaml. Raises LadderError."""
     return validated(Params, read_yaml(path), path)

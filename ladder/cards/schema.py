@@ -1,9 +1,13 @@
-"""How a card is checked: mappings whose keys and types are all known, and faults told in one line."""
+"""How a card is checked: all keys, types and words are known, and a fault is told in one line."""
 
 import difflib
-from typing import Annotated, Any
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -24,71 +28,148 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
+NAME = re.compile(r"[A-Za-z0-9](\.?[A-Za-z0-9_-])*")
+LONGEST_NAME = 60
+SHOWN = 60  # characters of a faulty value that a message repeats
+HOLD_LAYERS = {"network", "layers", "replace", "insert_after"}  # keys whose lists' items a message calls layers
+
+
+def check_name(name: str, what: str = "rung") -> str:
+    """Return a rung's (or other thing's) name if it may be part of a path and of a command. Raises LadderError."""
+    try:
+        return _name(name)
+    except ValueError as error:
+        raise LadderError(f"{what}: {error}") from None
+
+
+def _name(name: str) -> str:
+    if not isinstance(name, str) or len(name) > LONGEST_NAME or not NAME.fullmatch(name):
+        raise ValueError(
+            f"{_short(name)} is not a valid name; a name has up to {LONGEST_NAME} letters (a to z), digits, '-', '_' "
+            "and single dots, and begins with a letter or a digit"
+        )
+    return name
+
+
+RungName = Annotated[str, AfterValidator(_name)]
+
 
 class Strict(BaseModel):
-    """A mapping whose keys and types are all known; a misspelt key is told its nearest neighbour."""
+    """A mapping whose keys and types are all known; the message for a misspelt key gives the nearest valid one."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _known_keys(cls, value):
+    def _known_keys(cls, value: Any) -> Any:
         if isinstance(value, dict):
             for key in value:
                 if key not in cls.model_fields:
-                    raise ValueError(f"unknown key {key!r}; {nearest(key, cls.model_fields)}")
+                    raise ValueError(f"unknown key {_short(key)}; {nearest(key, cls.model_fields)}")
         return value
 
 
-def one_of(*kinds):
-    """Return a type for `name` or `{name: {...}}`, where the name is that of one of `kinds`."""
-    by_name = {kind.name: kind for kind in kinds}
+class Word(Strict):
+    """A word of the language: a class with the word's name, its arguments as fields, and its meaning.
 
-    def read(value):
-        if isinstance(value, kinds):
+    A card writes `name` or `{name: {argument: value}}`. Where `sole` names an argument, a card writes `{name: value}`
+    for that argument. A subclass with a `name` is a word from then on; nothing else has to list it.
+    """
+
+    name: ClassVar[str]
+    sole: ClassVar[str | None] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sole_argument(cls, value: Any) -> Any:
+        return {cls.sole: value} if cls.sole and not isinstance(value, dict) else value
+
+    def written(self) -> str | dict:
+        """Return the word as a card writes it, without arguments that have their default value."""
+        arguments = self.model_dump(exclude_defaults=True)
+        if self.sole:
+            arguments = arguments[self.sole]
+        return {self.name: arguments} if arguments else self.name
+
+
+Kind = TypeVar("Kind", bound=Word)
+
+
+def words_of(kind: type[Kind]) -> dict[str, type[Kind]]:
+    """Return {name: class} of all words of a kind, such as Operation, in the order of their definition."""
+    words = {}
+    for child in kind.__subclasses__():
+        if "name" in vars(child):
+            words[child.name] = child
+        words |= words_of(child)
+    return words
+
+
+def one_of(kind: type[Kind]) -> Any:
+    """Return a field's type for one word of a kind, read from `name` or `{name: arguments}` and written so."""
+
+    def read(value: Any) -> Kind:
+        if isinstance(value, kind):
             return value
         name, arguments = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (value, {})
         if not isinstance(name, str):
-            raise ValueError(f"expected a name or one `name: {{...}}`, not {value!r}")
-        if name not in by_name:
-            raise ValueError(f"unknown name {name!r}; {nearest(name, by_name)}")
+            raise ValueError(f"expected a name or one `name: {{...}}`, not {_short(value)}")
+        words = words_of(kind)
+        if name not in words:
+            raise ValueError(f"unknown name {_short(name)}; {nearest(name, words)}")
         try:
-            return by_name[name].model_validate(arguments)
+            return words[name].model_validate(arguments)
         except ValidationError as error:
-            raise ValueError(f"{name}{'.' if _where(error) else ': '}{_first_line(error)}") from None
+            raise ValueError(fault_line(error, (name,)).replace(f"{name}.{words[name].sole}:", f"{name}:")) from None
 
-    def write(value):
-        arguments = value.model_dump(exclude_defaults=True)
-        return {value.name: arguments} if arguments else value.name
-
-    return Annotated[Any, BeforeValidator(read), PlainSerializer(write)]
+    return Annotated[Any, BeforeValidator(read), PlainSerializer(lambda word: word.written())]
 
 
-def nearest(name, names):
+def nearest(name: object, names: Iterable[str]) -> str:
     """Return 'did you mean ...?' with the valid name most like `name`, or all names where none is like it."""
-    close = difflib.get_close_matches(str(name), list(names), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
+    names = list(names)
+    close = difflib.get_close_matches(str(name), names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names) or 'none'}"
 
 
-def validated(model, content, path):
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], content: Any, path: str | Path) -> Model:
     """Return `content`, read from `path`, as a checked `model`. Raises LadderError that names path and key."""
     if not isinstance(content, dict):
-        raise LadderError(f"{path}: expected keys and values, found {content!r}")
+        raise LadderError(f"{path}: expected keys and values, found {_short(content)}")
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise LadderError(f"{path}: {_first_line(error)}") from None
+        raise LadderError(f"{path}: {fault_line(error)}") from None
+    except RecursionError:
+        raise LadderError(f"{path}: lists and mappings are nested too deeply") from None
 
 
-def _first_line(error):
-    """Return 'key: what is wrong' for the first fault of a pydantic ValidationError."""
+def fault_line(error: ValidationError, within: tuple[str | int, ...] = ()) -> str:
+    """Return 'key: what is wrong' for the first fault of a ValidationError; `within`: the keys that lead to it."""
     fault = error.errors(include_url=False)[0]
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] not in ("value_error", "missing"):
-        message = f"{fault['input']!r} will not do: {message[0].lower()}{message[1:]}"
-    where = _where(error)
+        message = f"{_short(fault['input'])} will not do: {message[0].lower()}{message[1:]}"
+    where = _where((*within, *fault["loc"]))
     return f"{where}: {message}" if where else message
 
 
-def _where(error):
-    return ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
+def _where(keys: tuple[str | int, ...]) -> str:
+    """Return a fault's keys as text: `input.std`, or `network: layer 1`, since people count a list's items from 1."""
+    text = ""
+    for position, key in enumerate(keys):
+        if isinstance(key, int) and "[key]" not in keys[position + 1 :]:
+            item = "layer" if HOLD_LAYERS.intersection(keys[:position]) else "item"
+            text += f"{': ' if text else ''}{item} {key + 1}"
+        elif key != "[key]":
+            text += f"{'.' if text and not isinstance(keys[position - 1], int) else ': ' if text else ''}{key}"
+    return text
+
+
+def _short(value: object) -> str:
+    """Return a value as a message repeats it: on one line, and not longer than SHOWN characters."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

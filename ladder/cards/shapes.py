@@ -1,20 +1,15 @@
 """What each layer of a network sees: output shape, receptive field, parameters. Plain arithmetic, no torch."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ladder.cards.operations import (
-    AvgPool,
-    BatchNorm,
-    Conv,
-    Flatten,
-    GlobalAvgPool,
-    Linear,
-    LogSoftmax,
-    MaxPool,
-    Softmax,
-)
+from ladder.cards.operations import Operation, Shape
 from ladder.exceptions import LadderError
+
+if TYPE_CHECKING:
+    from ladder.cards.recipe import Recipe
 
 CLASSES = 10
 
@@ -23,80 +18,75 @@ CLASSES = 10
 class Row:
     """One layer of a network.
 
+    number: its number as people count it, "3", or "3.1" for the first layer inside layer 3.
     in_shape, shape: (channels, height, width), or (features,) after `flatten`, without the batch.
     receptive_field: side in input pixels, padding ignored, so it may exceed the image.
     jump: distance in input pixels between neighbouring outputs.
+    parameters: trainable ones, with those of the layers inside. inside: the rows of a sequence within this layer.
     """
 
-    layer: object
-    in_shape: tuple
-    shape: tuple
+    number: str
+    layer: Operation
+    in_shape: Shape
+    shape: Shape
     receptive_field: int
     jump: int
     parameters: int
+    inside: tuple["Row", ...] = ()
 
 
-def layer_table(recipe):
+def layer_table(recipe: "Recipe") -> list[Row]:
     """Return a Row for each layer of a Recipe's network. Raises LadderError where shapes do not fit."""
-    shape, field, jump = (1, recipe.input.size, recipe.input.size), 1, 1
-    rows = []
-    for number, layer in enumerate(recipe.network, start=1):
-        try:
-            row = _row(layer, shape, field, jump)
-        except ValueError as error:
-            raise LadderError(f"rung {recipe.rung}: layer {number}, {layer.name}: {error}") from None
-        rows.append(row)
-        shape, field, jump = row.shape, row.receptive_field, row.jump
-    if shape != (CLASSES,):
-        raise LadderError(f"rung {recipe.rung}: the network ends in shape {shape}; it must end in ({CLASSES},)")
+    size = recipe.input.size
+    try:
+        rows = list(_rows(recipe.network, (1, size, size), field=1, jump=1))
+    except ValueError as error:
+        raise LadderError(f"rung {recipe.rung}: {error}") from None
+    if rows[-1].shape != (CLASSES,):
+        raise LadderError(
+            f"rung {recipe.rung}: the network ends in shape {rows[-1].shape}; it must end in ({CLASSES},)"
+        )
     return rows
 
 
-def parameters(recipe):
+def with_inside(rows: list[Row] | tuple[Row, ...]) -> Iterator[Row]:
+    """Yield all rows, each followed by those inside it."""
+    for row in rows:
+        yield row
+        yield from with_inside(row.inside)
+
+
+def parameters(recipe: "Recipe") -> int:
     """Return the number of trainable parameters of a Recipe's network."""
     return sum(row.parameters for row in layer_table(recipe))
 
 
-def work(recipe):
+def work(recipe: "Recipe") -> int:
     """Return the relative cost of a training on a CPU: multiplications, and 24 for each number written to memory.
 
     That weighs the rungs as they were timed on one core, within a factor of 1.7.
     """
-    rows = layer_table(recipe)
-    return recipe.epochs * sum(row.parameters * math.prod(row.shape[1:]) + 24 * math.prod(row.shape) for row in rows)
+    return recipe.epochs * sum(_work(row) for row in with_inside(layer_table(recipe)))
 
 
-def _row(layer, shape, field, jump):
-    """Return the Row that follows a map of `shape`, by arXiv:1603.07285 (shapes) and arXiv:1704.06904 (fields)."""
-    if isinstance(layer, Linear):
-        if len(shape) != 1:
-            raise ValueError(f"its input has shape {shape}; flatten it first")
-        return Row(layer, shape, (layer.out,), field, jump, (shape[0] + 1) * layer.out)
-    if isinstance(layer, Softmax | LogSoftmax) and len(shape) != 1:
-        raise ValueError(f"its input has shape {shape}; flatten it first")
-    if isinstance(layer, Conv | MaxPool | AvgPool | GlobalAvgPool | BatchNorm | Flatten) and len(shape) != 3:
-        raise ValueError(f"its input has shape {shape}, already flat")
-
-    if isinstance(layer, Conv):
-        channels = shape[0]
-        if channels % layer.groups or layer.out % layer.groups:
-            raise ValueError(f"groups {layer.groups} must divide {channels} channels in and {layer.out} out")
-        count = channels // layer.groups * layer.kernel**2 * layer.out + layer.bias * layer.out
-        reach = layer.dilation * (layer.kernel - 1)
-        return _window(layer, shape, layer.out, reach, layer.stride, layer.padding, field, jump, count)
-    if isinstance(layer, MaxPool | AvgPool):
-        return _window(layer, shape, shape[0], layer.kernel - 1, layer.stride or layer.kernel, 0, field, jump, 0)
-    if isinstance(layer, GlobalAvgPool):
-        return Row(layer, shape, (shape[0], 1, 1), field + (shape[1] - 1) * jump, jump, 0)
-    if isinstance(layer, Flatten):
-        flat = (shape[0] * shape[1] * shape[2],)
-        return Row(layer, shape, flat, field + (shape[1] - 1) * jump, jump, 0)
-    return Row(layer, shape, shape, field, jump, 2 * shape[0] if isinstance(layer, BatchNorm) else 0)
+def _work(row: Row) -> int:
+    own = 0 if row.inside else row.parameters
+    return own * math.prod(row.shape[1:]) + 24 * math.prod(row.shape)
 
 
-def _window(layer, shape, channels, reach, stride, padding, field, jump, count):
-    """Return the Row of a layer whose window spans `reach` + 1 inputs and moves by `stride`."""
-    side = (shape[1] + 2 * padding - reach - 1) // stride + 1
-    if shape[1] + 2 * padding <= reach:
-        raise ValueError(f"its window of {reach + 1} does not fit on a map of {shape[1]} with padding {padding}")
-    return Row(layer, shape, (channels, side, side), field + reach * jump, jump * stride, count)
+def _rows(layers: list[Operation], shape: Shape, field: int, jump: int, prefix: str = "") -> Iterator[Row]:
+    """Yield the Rows of a sequence whose input is a map of `shape`; receptive fields by arXiv:1704.06904."""
+    for position, layer in enumerate(layers, start=1):
+        number = f"{prefix}{position}"
+        inside = tuple(_rows(layer.inside, shape, field, jump, f"{number}."))
+        try:
+            out_shape, count = layer.out_shape(shape), layer.parameters(shape)
+        except ValueError as error:
+            raise ValueError(f"layer {number}, {layer.name}: {error}") from None
+        if inside:
+            field, jump = inside[-1].receptive_field, inside[-1].jump
+        else:
+            reach, stride = layer.window(shape)
+            field, jump = field + reach * jump, jump * stride
+        yield Row(number, layer, shape, out_shape, field, jump, count, inside)
+        shape = out_shape

@@ -14,7 +14,7 @@ class IdxFile:
     """One decoded IDX file: header bytes and shape of what follows, total size in bytes, SHA-256."""
 
     name: str
-    shape: tuple
+    shape: tuple[int, ...]
     size: int
     sha256: str
 
@@ -46,15 +46,15 @@ TEST_LABELS = IdxFile(
 FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
 
-def check(content, file):
-    """Raise LadderError unless `content` (bytes) is the IdxFile, byte for byte."""
+def check(content: bytes, file: IdxFile) -> None:
+    """Raise LadderError unless `content` is the IdxFile, byte for byte."""
     if len(content) != file.size:
         raise LadderError(f"{file.name}: {len(content):,} bytes instead of {file.size:,}")
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise LadderError(f"{file.name}: the right size but the wrong SHA-256: damaged, or another file")
 
 
-def decode(content, file):
+def decode(content: bytes, file: IdxFile) -> memoryview:
     """Return the values of an IDX file as a memoryview of uint8 in the file's shape, after `check`."""
     check(content, file)
     header = 4 + 4 * len(file.shape)

@@ -2,11 +2,12 @@
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from ladder.figure import STYLE, draw_digit, png
 
 
-def samples(images, labels):
+def samples(images: Tensor, labels: Tensor) -> bytes:
     """Return a grid of images (uint8 [N, 1, 28, 28]), ten a row, with their labels above."""
     with rc_context(STYLE):
         rows = -(-len(images) // 10)

@@ -8,8 +8,7 @@ import torch
 from ladder.cards import Recipe
 from ladder.data.holdout import holdout_mask
 from ladder.network.build import build
-from ladder.network.inference import infer, percent_right, prepare, probabilities
-from ladder.network.losses import loss_of
+from ladder.network.inference import accuracy, infer, prepare, probabilities
 
 
 @dataclass(frozen=True)
@@ -37,22 +36,22 @@ def measure(recipe: Recipe, weights: list[dict], train: dict, test: dict) -> Mea
     torch.set_num_threads(1)
     model = build(recipe, seed=0)
     images, labels = prepare(test["images"], recipe), test["labels"].to(recipe.device, torch.int64)
-    accuracy, loss = [], []
+    accuracies, losses = [], []
     for state in weights:
         model.load_state_dict(state)
         outputs = infer(model, images, recipe)
-        loss.append(loss_of(recipe, outputs, labels).item())
-        accuracy.append(percent_right(outputs, labels))
+        losses.append(recipe.loss.value(outputs, labels).item())
+        accuracies.append(accuracy(outputs, labels))
     predictions = outputs.argmax(1)
     confidences = probabilities(recipe, outputs).gather(1, predictions.unsqueeze(1)).squeeze(1)
     seen = ~holdout_mask(train["labels"], recipe.holdout)
     on_train = infer(model, prepare(train["images"][seen], recipe), recipe)
     return Measured(
-        accuracy,
-        loss,
+        accuracies,
+        losses,
         predictions.cpu().numpy(),
         confidences.cpu().numpy(),
-        percent_right(on_train, train["labels"][seen].to(recipe.device)),
+        accuracy(on_train, train["labels"][seen].to(recipe.device)),
     )
 
 
@@ -62,4 +61,4 @@ def accuracy_of(recipe: Recipe, weights: dict, images: torch.Tensor, labels: tor
     model = build(recipe, seed=0)
     model.load_state_dict(weights)
     outputs = infer(model, prepare(images, recipe), recipe)
-    return percent_right(outputs, labels.to(recipe.device))
+    return accuracy(outputs, labels.to(recipe.device))

@@ -29,13 +29,18 @@ def curves(history, tests, target, title):
         _lines(right, tests, "loss", TEST, "test")
         left.axhline(target, color=TARGET, linestyle="--", linewidth=1, label=f"target {target:g} %")
         ended = tests[tests.epoch == tests.epoch.max()].accuracy.min()
-        low = min(96, np.floor(ended) - 1)  # the first epochs may start below the picture
+        single = tests.epoch.max() == 1
+        if single:
+            ended = min(ended, history.train_accuracy.min())
+        low = min(96, np.floor(ended) - 1)  # the first of several epochs may start below the picture
         left.set_ylim(low, 100)
         left.set(title=f"Accuracy, {title}", xlabel="epoch", ylabel="%")
         right.set_yscale("log")
         right.set(title=f"Loss, {title}", xlabel="epoch", ylabel="mean loss (log scale)")
         for axis in (left, right):
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            if single:
+                axis.set(xlim=(0.5, 1.5), xticks=[1])  # matplotlib would show tenths of an epoch
         left.legend(frameon=False, loc="lower right")
         right.legend(frameon=False, loc="upper right")
         return png(figure)
@@ -89,7 +94,8 @@ def misread(table: pd.DataFrame, images: np.ndarray, seeds: int, title: str) -> 
 
 
 def _lines(axis, table, column, color, label):
-    for _, of_seed in table.groupby("seed"):
-        axis.plot(of_seed.epoch, of_seed[column], color=color, linewidth=0.8, alpha=0.5)
     mean = table.groupby("epoch")[column].mean()
-    axis.plot(mean.index, mean, color=color, linewidth=2, label=label)
+    point = "o" if len(mean) == 1 else None  # a line through one point shows nothing
+    for _, of_seed in table.groupby("seed"):
+        axis.plot(of_seed.epoch, of_seed[column], color=color, linewidth=0.8, alpha=0.5, marker=point, markersize=3)
+    axis.plot(mean.index, mean, color=color, linewidth=2, label=label, marker=point)

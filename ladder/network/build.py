@@ -1,86 +1,63 @@
 """From a recipe's list of layers to a torch network."""
 
-import math
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ladder.cards import (
-    AvgPool,
-    BatchNorm,
-    Conv,
-    Dropout,
-    Flatten,
-    GlobalAvgPool,
-    Linear,
-    LogSoftmax,
-    MaxPool,
-    Relu,
-    Softmax,
-    Tanh,
-    layer_table,
-)
-from ladder.network.layers import Drop, NormReluDrop, UnpaddedConv
+from ladder.cards import Recipe, Row, layer_table
+from ladder.cards.operations import Sequence as NestedOperation
+from ladder.network.faster import faster_form
+
+Form = Callable[[Sequence[Row], int], tuple[nn.Module, int] | None]
 
 
-def build(recipe, seed):
+class Nested(nn.Sequential):
+    """The modules of a nested sequence, whose output its operation combines with its input."""
+
+    def __init__(self, operation: NestedOperation, modules: OrderedDict[str, nn.Module]):
+        super().__init__(modules)
+        self.operation = operation
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        if y.requires_grad:
+            # A sum hands one and the same gradient to both of its sides, and NormReluDrop overwrites the one it gets.
+            y.register_hook(torch.clone)
+        return self.operation.combine(x, y)
+
+
+def plain_form(rows: Sequence[Row], position: int) -> None:
+    """Return no faster form for the layer at `position`: it is built as its class in ladder.cards.operations says."""
+
+
+def build(recipe: Recipe, seed: int, form: Form = faster_form) -> nn.Sequential:
     """Return the network of a Recipe in train mode, at PyTorch's default initialisation drawn from `seed`.
 
-    It maps float32 [N, 1, S, S] to [N, 10]. A module is named <number>_<operation>, as the card counts them;
-    a ReLU and a dropout that follow a batch normalisation are part of its module.
+    It maps float32 [N, 1, S, S] to [N, 10]. A module is named <number>_<operation>, as the card counts them, within a
+    nested sequence too. form: given all rows of a sequence and a position, it returns a faster module and the number
+    of layers that the module stands for, or None; with `plain_form` the network is torch's own modules, whose dropout
+    draws for itself. The names of weights do not depend on it.
     """
-    rows = layer_table(recipe)
-    modules = OrderedDict()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        position = 0
-        while position < len(rows):
-            module, used = _module(rows, position)
-            modules[f"{position + 1}_{rows[position].layer.name}"] = module
-            position += used
-    return nn.Sequential(modules).to(recipe.device, memory_format=torch.channels_last)
+        network = nn.Sequential(_modules(layer_table(recipe), form))
+    return network.to(recipe.device, memory_format=torch.channels_last)
 
 
-def _module(rows, position):
-    """Return (module, number of layers it does) for the layer at `position` and, after a norm, those it takes in."""
-    row = rows[position]
-    if not isinstance(row.layer, BatchNorm):
-        return _MODULES[type(row.layer)](row), 1
-    following = [r.layer for r in rows[position + 1 : position + 3]]
-    relu = bool(following) and isinstance(following[0], Relu)
-    drop = following[relu] if len(following) > relu and isinstance(following[relu], Dropout) else None
-    after_conv = position > 0 and isinstance(rows[position - 1].layer, Conv)
-    module = NormReluDrop(row.shape[0], relu, drop.p if drop else 0.0, math.prod(row.shape), in_place=after_conv)
-    return module, 1 + relu + (drop is not None)
+def _modules(rows: Sequence[Row], form: Form) -> OrderedDict[str, nn.Module]:
+    """Return the modules of a sequence by name."""
+    modules, position = OrderedDict(), 0
+    while position < len(rows):
+        row = rows[position]
+        module, layers = form(rows, position) or (_plain(row, form), 1)
+        modules[f"{position + 1}_{row.layer.name}"] = module
+        position += layers
+    return modules
 
 
-def _conv(row):
-    layer = row.layer
-    if layer == Conv(out=layer.out, kernel=3):
-        return UnpaddedConv(row.in_shape[0], layer.out)
-    return nn.Conv2d(
-        row.in_shape[0],
-        layer.out,
-        layer.kernel,
-        stride=layer.stride,
-        padding=layer.padding,
-        dilation=layer.dilation,
-        groups=layer.groups,
-        bias=layer.bias,
-    )
-
-
-_MODULES = {
-    Conv: _conv,
-    Linear: lambda row: nn.Linear(row.in_shape[0], row.layer.out),
-    Relu: lambda row: nn.ReLU(),
-    Tanh: lambda row: nn.Tanh(),
-    Dropout: lambda row: Drop(row.layer.p, math.prod(row.shape)),
-    MaxPool: lambda row: nn.MaxPool2d(row.layer.kernel, row.layer.stride),
-    AvgPool: lambda row: nn.AvgPool2d(row.layer.kernel, row.layer.stride),
-    GlobalAvgPool: lambda row: nn.AdaptiveAvgPool2d(1),
-    Flatten: lambda row: nn.Flatten(),
-    Softmax: lambda row: nn.Softmax(dim=-1),
-    LogSoftmax: lambda row: nn.LogSoftmax(dim=-1),
-}
+def _plain(row: Row, form: Form) -> nn.Module:
+    if row.inside:
+        return Nested(row.layer, _modules(row.inside, form))
+    return row.layer.module(nn, row.in_shape)

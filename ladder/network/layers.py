@@ -1,7 +1,7 @@
 """Dropout, batch normalisation and convolution, exact and fast on one CPU core. The gains: benchmarks/README.md.
 
-All keep the meaning of torch's own layers. Dropout draws the places of the dropped elements, not one number
-an element. Batch normalisation reads a channels_last map [N, C, H, W] as a matrix [N*H, W*C], whose long rows
+All keep the meaning of torch's own layers. Dropout draws the indices of the dropped elements, not one number
+for each element. Batch normalisation reads a channels_last map [N, C, H, W] as a matrix [N*H, W*C], whose long rows
 fill the processor's vectors; sums over its columns are also more exact than those of torch's channels_last
 kernel, whose gradients on these networks are off by percents. A convolution's input gradient is computed as
 a forward convolution.
@@ -28,10 +28,10 @@ class Drop(nn.Module):
 
     def __init__(self, p, elements):
         super().__init__()
-        self.p, self.elements, self.places = p, elements, None
+        self.p, self.elements, self.dropped_indices = p, elements, None
 
     def forward(self, x):
-        return _Drop.apply(x, self.places, 1 / (1 - self.p)) if self.training else x
+        return _Drop.apply(x, self.dropped_indices, 1 / (1 - self.p)) if self.training else x
 
 
 class NormReluDrop(nn.BatchNorm2d):
@@ -43,7 +43,7 @@ class NormReluDrop(nn.BatchNorm2d):
 
     def __init__(self, channels, relu, p, elements, in_place):
         super().__init__(channels)
-        self.relu, self.p, self.elements, self.in_place, self.places = relu, p, elements, in_place, None
+        self.relu, self.p, self.elements, self.in_place, self.dropped_indices = relu, p, elements, in_place, None
 
     def forward(self, x):
         if not self.training:
@@ -54,7 +54,7 @@ class NormReluDrop(nn.BatchNorm2d):
                 "a batch of one image leaves batch normalisation one value a channel; take another batch_size"
             )
         self.num_batches_tracked.add_(1)
-        return _NormReluDrop.apply(x, self.weight, self.bias, self, self.places, 1 / (1 - self.p))
+        return _NormReluDrop.apply(x, self.weight, self.bias, self, self.dropped_indices, 1 / (1 - self.p))
 
 
 class UnpaddedConv(nn.Conv2d):
@@ -78,17 +78,17 @@ def draw_dropout(network, images, generator):
             by_p.setdefault(module.p, []).append(module)
     for p, modules in by_p.items():
         ends = torch.tensor([0] + [module.elements * images for module in modules]).cumsum(0)
-        places = bernoulli_places(p, int(ends[-1]), generator)
-        cuts = torch.searchsorted(places, ends.to(places.device)).tolist()
+        indices = bernoulli_indices(p, int(ends[-1]), generator)
+        cuts = torch.searchsorted(indices, ends.to(indices.device)).tolist()
         for module, start, stop, first in zip(modules, cuts, cuts[1:], ends.tolist(), strict=False):
-            module.places = places[start:stop] - first
+            module.dropped_indices = indices[start:stop] - first
 
 
-def bernoulli_places(p, count, generator):
-    """Return the sorted places (int64) of the ones in `count` independent draws, each one with probability p.
+def bernoulli_indices(p, count, generator):
+    """Return the sorted indices (int64) of the ones in `count` independent draws, each one with probability p.
 
     The gaps between ones are geometric, so they are drawn instead, by integers alone: a random integer is
-    looked up in the exact cumulative distribution. Its first bits find the place in the table up to one
+    looked up in the exact cumulative distribution. Its first bits find the entry of the table up to one
     comparison; in the far tail, where entries lie closer, the table is searched.
     """
     device = generator.device
@@ -99,13 +99,13 @@ def bernoulli_places(p, count, generator):
     gap += uniform >= limits.index_select(0, gap)
     far = (gap >= tail).nonzero().view(-1)
     gap[far] = torch.searchsorted(limits, uniform[far], right=True)
-    places = gap.add_(1).cumsum_(0).sub_(1)
-    return places[: int(torch.searchsorted(places, count))]
+    indices = gap.add_(1).cumsum_(0).sub_(1)
+    return indices[: int(torch.searchsorted(indices, count))]
 
 
 @functools.cache
 def _gap_table(p, device):
-    """Return (limits, guide, tail): limits[k] is P(gap <= k + 1) in units of 2**-62; see bernoulli_places."""
+    """Return (limits, guide, tail): limits[k] is P(gap <= k + 1) in units of 2**-62; see bernoulli_indices."""
     keep, survival, limits = 2**BITS - int(p * 2**BITS), 2**BITS, []
     while survival:
         survival = survival * keep >> BITS
@@ -118,16 +118,16 @@ def _gap_table(p, device):
 
 class _Drop(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, places, scale):
-        out = _zeroed(x * scale, places)
-        ctx.save_for_backward(places)
+    def forward(ctx, x, indices, scale):
+        out = _zeroed(x * scale, indices)
+        ctx.save_for_backward(indices)
         ctx.scale, ctx.stride = scale, out.stride()
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        scaled = grad.new_empty_strided(grad.shape, ctx.stride)  # the places are those of this layout of memory
+        scaled = grad.new_empty_strided(grad.shape, ctx.stride)  # the indices count in this layout of memory
         return _zeroed(torch.mul(grad, ctx.scale, out=scaled), *ctx.saved_tensors), None, None
 
 
@@ -139,7 +139,7 @@ class _NormReluDrop(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, weight, bias, norm, places, scale):
+    def forward(ctx, x, weight, bias, norm, indices, scale):
         channels, width = x.shape[1], x.shape[3]
         count = x.numel() // channels
         x = x.contiguous(memory_format=torch.channels_last)
@@ -153,29 +153,29 @@ class _NormReluDrop(torch.autograd.Function):
         inverse = (variance + norm.eps).rsqrt()
         factor = weight * inverse * scale
         out = _as_map(torch.addcmul(_across(bias * scale, width), m, _across(factor, width)), x)
-        if places is not None:
-            _zeroed(out, places)
+        if indices is not None:
+            _zeroed(out, indices)
         if norm.relu:
             out.relu_()
-        ctx.save_for_backward(x, out if norm.relu else None, factor, inverse, places)
+        ctx.save_for_backward(x, out if norm.relu else None, factor, inverse, indices)
         ctx.scale, ctx.count = scale, count
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        centred, out, factor, inverse, places = ctx.saved_tensors
+        centred, out, factor, inverse, indices = ctx.saved_tensors
         channels, width = grad.shape[1], grad.shape[3]
         grad = grad.contiguous(memory_format=torch.channels_last)
         if out is not None:
             grad = torch.ops.aten.threshold_backward.grad_input(grad, out, 0, grad_input=grad)
-        elif places is not None:
-            grad = _zeroed(grad.clone(), places)
+        elif indices is not None:
+            grad = _zeroed(grad.clone(), indices)
         g, m = _rows(grad), _rows(centred)
         sum_g, sum_gm = _by_channel(g, channels), _by_channel(g * m, channels)
         slope = factor * inverse * inverse * sum_gm / -ctx.count
         offset = factor * sum_g / -ctx.count
-        torch.addcmul(_across(offset, width), m, _across(slope, width), out=m)  # m has done its duty
+        torch.addcmul(_across(offset, width), m, _across(slope, width), out=m)  # m is no longer needed: reuse it
         m.addcmul_(g, _across(factor, width))
         return centred, sum_gm * inverse * ctx.scale, sum_g * ctx.scale, None, None, None
 
@@ -204,9 +204,9 @@ class _UnpaddedConv(torch.autograd.Function):
         return grad_x, torch.ops.aten.convolution_backward(grad, x, weight, None, *sizes, only_weight)[1]
 
 
-def _zeroed(x, places):
-    """Zero, in place, the elements of x (dense, in any layout) at these places of its memory. Return x."""
-    x.as_strided((x.numel(),), (1,)).index_fill_(0, places, 0)
+def _zeroed(x, indices):
+    """Zero, in place, the elements of x (dense, in any layout) at these indices of its memory. Return x."""
+    x.as_strided((x.numel(),), (1,)).index_fill_(0, indices, 0)
     return x
 
 

@@ -8,12 +8,13 @@ import hashlib
 
 import torch
 
-from ladder.data.synthetic import DIGITS, synthetic_digits
+from ladder.cards import CLASSES, Recipe
+from ladder.data.synthetic import synthetic_digits
 from ladder.exceptions import LadderError, is_out_of_memory
 from ladder.training.run import run
 
 
-def fingerprint(recipe):
+def fingerprint(recipe: Recipe) -> str:
     """Return 64 hexadecimal digits for a Recipe on this machine. Raises LadderError where it cannot train."""
     # a new torch is reason enough to look again, even where two batches do not show it
     digest = hashlib.sha256(f"torch {torch.__version__.partition('+')[0]}, portable {recipe.portable}".encode())
@@ -30,13 +31,13 @@ def fingerprint(recipe):
     return digest.hexdigest()
 
 
-def hash_miniature_run(recipe, digest):
+def hash_miniature_run(recipe: Recipe, digest: "hashlib._Hash") -> None:
     """Update a hashlib digest with all Epochs of a Recipe on two batches of synthetic digits.
 
     The second batch is a smaller one, as a real epoch's last. A holdout is as small as its classes allow.
     """
-    holdout = 10 * DIGITS if recipe.holdout else 0
-    images, labels = synthetic_digits(max(recipe.batch_size + recipe.batch_size * 3 // 4, DIGITS) + holdout)
+    holdout = 10 * CLASSES if recipe.holdout else 0
+    images, labels = synthetic_digits(max(recipe.batch_size + recipe.batch_size * 3 // 4, CLASSES) + holdout)
     for epoch in run(recipe.model_copy(update={"holdout": holdout}), images, labels, seed=0):
         digest.update(repr(sorted(epoch.row.items())).encode())
         for name, tensor in sorted(epoch.weights.items()):

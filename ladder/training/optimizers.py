@@ -1,33 +1,23 @@
-"""Optimizers, and their state as tensors by name."""
+"""A run's optimizer, and its state as tensors by name."""
 
-import torch
+from torch import Tensor, empty_like, nn
+from torch.optim import Optimizer
 
-from ladder import cards
-
-
-def optimizer_of(recipe, model):
-    """Return the recipe's optimizer. Fused: one pass, and no square root from MKL, whose bits differ by processor.
-
-    Weight decay is for the weights of convolutions and linear layers. Biases and normalisations have none: T. He
-    et al., arXiv:1812.01187, section 3.1.
-    """
-    kind, weights = recipe.optimizer, list(model.parameters())
-    groups = [
-        {"params": [w for w in weights if w.ndim > 1], "weight_decay": getattr(kind, "weight_decay", 0.0)},
-        {"params": [w for w in weights if w.ndim < 2], "weight_decay": 0.0},
-    ]
-    if isinstance(kind, cards.Sgd):
-        return torch.optim.SGD(groups, recipe.learning_rate, momentum=kind.momentum, nesterov=kind.nesterov, fused=True)
-    return torch.optim.Adam(groups, recipe.learning_rate, fused=True)
+from ladder.cards import Recipe
 
 
-def set_rate(optimizer, rate):
+def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
+    """Return the recipe's optimizer for a network's parameters."""
+    return recipe.optimizer.make(model.parameters(), recipe.learning_rate)
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
     """Set the learning rate of the next step."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
-def state_of(model, optimizer):
+def state_of(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
     """Return the optimizer's tensors by <parameter>.<name>."""
     return {
         f"{name}.{key}": value
@@ -37,14 +27,19 @@ def state_of(model, optimizer):
     }
 
 
-def restore(model, optimizer, state):
-    """Put tensors back that `state_of` gave, in the memory layout they had: fused kernels rely on it."""
+def restore(model: nn.Module, optimizer: Optimizer, state: dict[str, Tensor]) -> None:
+    """Put tensors back that `state_of` gave, on the parameters' devices."""
     for name, parameter in model.named_parameters():
         prefix = f"{name}."
         optimizer.state[parameter] = {
-            key.removeprefix(prefix): (
-                torch.empty_like(parameter).copy_(value) if value.ndim else value.to(parameter.device, copy=True)
-            )
+            key.removeprefix(prefix): _restored(value, parameter)
             for key, value in state.items()
             if key.startswith(prefix)
         }
+
+
+def _restored(value: Tensor, parameter: nn.Parameter) -> Tensor:
+    """Return a copy of a tensor of the state. One of the parameter's shape gets its layout: fused kernels need it."""
+    if value.shape == parameter.shape:
+        return empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
+    return value.to(parameter.device, copy=True)

@@ -1,0 +1,56 @@
+"""Say what the pipeline's last run reached, and where to look next.
+
+Usage:  python -m commands.result
+Reads:  reports/metrics.json, reports/recipe.yaml, reports/data.json, params.yaml
+Writes: nothing
+"""
+
+import json
+from pathlib import Path
+
+from ladder import cards
+from ladder.command import parser, run_stage
+from ladder.exceptions import LadderError
+from ladder.paths import REPORTS
+
+
+def read_json(path: Path) -> dict:
+    """Return the mapping in a JSON file of reports/. Raises LadderError."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LadderError(f"there is no {path} yet; run `dvc repro`") from None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise LadderError(f"{path} is damaged; `git restore {path}` or `dvc repro` brings it back")
+    return found
+
+
+def headline(rung: str, seeds: int, metrics: dict, images: int) -> str:
+    """Return the result as one line. metrics: what metrics.json has; images: how many test images there are."""
+    accuracy, low, high = (metrics[key] for key in ("accuracy", "accuracy_low", "accuracy_high"))
+    interval = f"95 % interval {low:.2f} to {high:.2f}" if low is not None else "one seed, so no interval"
+    of_seeds = f"mean of {seeds} seeds" if seeds > 1 else "seed 0"
+    misread = f"{metrics['errors']:.1f}".removesuffix(".0")
+    return (
+        f"{rung}: {accuracy:.2f} % of {images:,} test images read correctly, {of_seeds} ({interval}); {misread} misread"
+    )
+
+
+def main(given: list[str] | None = None) -> None:
+    parser("commands.result", __doc__).parse_args(given)
+    metrics, data = (read_json(REPORTS / name) for name in ("metrics.json", "data.json"))
+    recipe, params = cards.read_recipe(REPORTS / "recipe.yaml"), cards.read_params()
+    try:
+        said = headline(recipe.rung, params.seeds, metrics, data["test_images"])
+    except (KeyError, TypeError, ValueError):
+        raise LadderError(f"{REPORTS}/ is not as `dvc repro` leaves it; run it again") from None
+    print()
+    print(said)
+    print("look at:  reports/curves.png, reports/errors.png (the misread images), reports/model.md (the network)")
+    print("compare:  python -m commands.compare   (the last commit with this; is the difference real?)")
+
+
+if __name__ == "__main__":
+    run_stage("result", main)

@@ -1,0 +1,34 @@
+"""What a rung, a candidate of a search or any other thing that a user names may be called.
+
+A name becomes a file's name, an argument of a command and a part of a DVC stage's name. The pattern keeps it in its
+folder, and apart from options and from all that means something to a shell.
+"""
+
+import re
+from typing import Any
+
+from ladder.exceptions import LadderError
+
+PATTERN = re.compile(r"[A-Za-z0-9](\.?[A-Za-z0-9_-])*")
+LONGEST = 60
+RULE = (
+    f"a name has up to {LONGEST} letters (a to z), digits, '-', '_' and single dots, and begins with a letter or digit"
+)
+
+
+def is_name(name: Any) -> bool:
+    """Return whether a value is a text that may be a name."""
+    return isinstance(name, str) and len(name) <= LONGEST and PATTERN.fullmatch(name) is not None
+
+
+def check_name(name: Any, where: str) -> str:
+    """Return `name` if it may be one. Raises LadderError that begins with `where` otherwise."""
+    if not is_name(name):
+        raise LadderError(f"{where}: {refusal(name)}")
+    return name
+
+
+def refusal(name: Any) -> str:
+    """Return why a value is no name, on one line."""
+    shown = repr(name)
+    return f"{shown if len(shown) <= LONGEST else shown[: LONGEST - 3] + '...'} is not a valid name; {RULE}"
