@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ladder.cards import rung_names
+from ladder.cards import check_name, rung_names
 from ladder.comparison import git
 from ladder.comparison.names import unknown
 from ladder.exceptions import LadderError
@@ -87,7 +87,10 @@ def find(name: str) -> Snapshot:
 
 def is_rung_name(name: str) -> bool:
     """Return whether a rung may have this name; no other becomes part of a path."""
-    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name)) and ".." not in name
+    try:
+        return check_name(name) == name
+    except LadderError:
+        return False
 
 
 def _experiment(name):
