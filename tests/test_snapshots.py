@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from commands import compare
 from ladder.board import page
 from ladder.board.rows import facts
-from ladder.comparison.snapshots import find, is_rung_name
+from ladder.comparison.snapshots import find
 from ladder.exceptions import LadderError
 
 
@@ -114,20 +114,6 @@ def test_a_revision_is_read_from_a_folder_within(project, monkeypatch, capsys):
     commit("better")
     monkeypatch.chdir("rungs")
     assert text_of(capsys, "HEAD~1", "HEAD").startswith("**HEAD (net7) is better than HEAD~1 (net7)**")
-
-
-@pytest.mark.parametrize(
-    ("name", "good"),
-    [
-        ("net7", True),
-        ("S7_final.v2-b", True),
-        ("a" * 60, True),
-        ("a" * 61, False),
-        *((name, False) for name in ("", ".", "..", "a..b", "-h", "_x", "a/b", "a b", "a|b", "a\n", "ä", "x;y", "$x")),
-    ],
-)
-def test_the_names_of_rungs(name, good):
-    assert is_rung_name(name) == good
 
 
 def test_pictures_that_cannot_be_written_are_one_line_and_make_no_folder(project):
