@@ -11,23 +11,27 @@ environment variable DASK_SCHEDULER_ADDRESS is set, the runs are trained on that
 
 import json
 import subprocess
+import sys
 
 from ladder import machine
 from ladder.command import name, parser, run_stage
 from ladder.data.splits import read_split
 from ladder.exceptions import LadderError
+from ladder.names import check_name
 from ladder.paths import PIPELINE
 from ladder.runs.plans import asked_for, checked, planned
 
 
 def stale() -> list[str]:
     """Return the rungs whose stage `climb` DVC would run."""
-    done = subprocess.run(["dvc", "status", "--json", str(PIPELINE)], capture_output=True, text=True)
+    command = [sys.executable, "-m", "dvc", "status", "--json", str(PIPELINE)]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["it says nothing"]
         raise LadderError(f"`dvc status {PIPELINE}` failed: {said[-1]}")
     prefix = f"{PIPELINE}:climb@"
-    return [stage.removeprefix(prefix) for stage in json.loads(done.stdout) if stage.startswith(prefix)]
+    rungs = [stage.removeprefix(prefix) for stage in json.loads(done.stdout) if stage.startswith(prefix)]
+    return [check_name(rung, str(PIPELINE)) for rung in rungs]
 
 
 def main(given: list[str] | None = None) -> None:
@@ -49,14 +53,14 @@ def main(given: list[str] | None = None) -> None:
 
     due = {rung: recipe for rung, recipe in recipes.items() if missing(recipe)}
     if not due:
-        print(f"train_ladder: nothing to train; the runs of {_rungs(wanted)} are in .runs/")
+        print(f"train_ladder: nothing to train for {_rungs(wanted)}")
         return
     runs = sum(len(missing(recipe)) for recipe in due.values())
     with training_pool(min(machine.workers(), runs)) as executor:
         found = computed_here(due.values(), executor)
         due = [checked(recipe, found[rung], f"{PIPELINE}:plan@{rung}") for rung, recipe in due.items()]
         runs = [run for recipe in due for run in missing(recipe)]
-        print(f"train_ladder: training {len(runs)} runs of {_rungs(due)}", flush=True)
+        print(f"train_ladder: {len(runs)} runs of {_rungs(due)}", flush=True)
         train_many(runs, images, labels, executor)
     print("train_ladder: all trained")
 

@@ -43,7 +43,7 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
 
 
 def run_stage(script: str, main: Callable[[], None]) -> None:
-    """Call a script's `main`. A fault its user can mend ends it with one line and exit code 1, Ctrl-C with 130."""
+    """Call a script's `main`. A LadderError ends it with one line and exit code 1, Ctrl-C with 130."""
     try:
         main()
     except LadderError as error:

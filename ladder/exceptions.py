@@ -1,8 +1,8 @@
-"""The one exception that users are meant to see, and how too little memory is told from a bug."""
+"""The one exception that users are meant to see, and how to tell a lack of memory from a bug."""
 
 
 class LadderError(Exception):
-    """A fault its user can mend. Its text is one line that names the fault and the mend."""
+    """A fault that the user can fix. Its text is one line that names the fault and how to fix it."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

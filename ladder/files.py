@@ -45,7 +45,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         temporary.replace(path)
         _flush(path.parent)
     except OSError as error:
-        raise LadderError(f"{path}: cannot be written: {error.strerror}; {_mend(error)}, then start again") from error
+        raise LadderError(f"{path}: cannot be written: {error.strerror}; {_advice(error)}, then start again") from error
     finally:
         if temporary:
             temporary.unlink(missing_ok=True)
@@ -136,7 +136,7 @@ def _short(fault):
     return said if len(said) <= 200 else f"{said[:197]}..."
 
 
-def _mend(error):
+def _advice(error):
     full = (errno.ENOSPC, errno.EDQUOT)
     return "free some space" if error.errno in full else "make its folder writable"
 

@@ -75,6 +75,7 @@ def test_lower_loss_is_better_and_open_differences_say_what_would_settle_them(pr
     )
     assert table_row(text, "loss")[3:] == ["-0.0050", "[-0.0073, -0.0027]", "better"]
     assert "- accuracy: 70 seeds a side (65 more than now)" in text
+    assert "- misread images" not in text  # the accuracy in another unit
 
 
 def test_says_which_images_got_fixed_and_which_broke(project, said):

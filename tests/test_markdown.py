@@ -1,12 +1,15 @@
 """What people read of a comparison: nothing that they wrote acts in a comment, every list has its bound."""
 
 import re
+import time
 
 import pytest
+from made_up import RECIPE
 
+from ladder import cards
 from ladder.comparison.markdown import escaped, markdown
 from ladder.comparison.pictures import LEGEND, caption
-from ladder.comparison.recipes import network_changes, recipe_changes, value_text
+from ladder.comparison.recipes import recipe_changes, value_text, written_changes
 
 FACTS = {"before": "a", "after": "b", "comparisons": [], "not_measured": [], "new_rungs": [], "lost_rungs": []}
 
@@ -120,16 +123,16 @@ CONV = {"conv": {"out": 4, "kernel": 3}}
         ([CONV, "batch_norm", "relu"], [CONV, "batch_norm", "gelu"], ["layer 3: relu → gelu"]),
         ([CONV, "relu"] * 2, [CONV, "gelu"] * 2, ["layer 2: relu → gelu", "layer 4: relu → gelu"]),
         ([CONV, "relu"], ["tanh", "relu"], ["layer 1: conv out 4, kernel 3 → tanh"]),
-        (["relu"], ["relu", {"dropout": {"p": 0.1}}], ["layer 2 added: dropout p 0.1"]),
-        ([CONV, "relu", "flatten"], [CONV, "flatten"], ["layer 2 removed: relu"]),
-        (["a", "relu", "flatten"], ["tanh", "flatten"], ["layer 1: a → tanh", "layer 2 removed: relu"]),
-        (["a", "b", "relu"], ["x", "a", "b", "gelu"], ["layer 1 added: x", "layer 3 (now 4): relu → gelu"]),
-        ([], ["relu"], ["layer 1 added: relu"]),
+        (["relu"], ["relu", {"dropout": {"p": 0.1}}], ["layer 2 is new: dropout p 0.1"]),
+        ([CONV, "relu", "flatten"], [CONV, "flatten"], ["layer 2 is gone: relu"]),
+        (["a", "relu", "flatten"], ["tanh", "flatten"], ["layer 1: a → tanh", "layer 2 is gone: relu"]),
+        (["a", "b", "relu"], ["x", "a", "b", "gelu"], ["layer 1 is new: x", "layer 4 (was 3): relu → gelu"]),
+        ([], ["relu"], ["layer 1 is new: relu"]),
         (["a"] * 501, ["a"] * 502, ["network: 501 → 502 layers"]),
     ],
 )  # fmt: skip
 def test_a_change_of_the_network_is_said_layer_by_layer(before, after, phrases):
-    assert network_changes(before, after) == phrases
+    assert written_changes(before, after) == phrases
 
 
 def test_a_change_of_a_recipe_is_said_key_by_key():
@@ -142,6 +145,31 @@ def test_a_change_of_a_recipe_is_said_key_by_key():
         "fingerprint: 00000000 → 12345678",
     ]
     assert recipe_changes(before, before | {"rung": "b"}) == []
+
+
+def test_a_network_that_cards_can_read_is_said_in_their_words():
+    before = cards.recipe_content(RECIPE) | {"rung": "a"}
+    linear, softmax = before["network"][1:]
+    after = before | {"network": ["flatten", linear, "relu", softmax]}
+    assert recipe_changes(before, after) == ["layer 3 is new: relu"]
+    nested = before | {"network": ["flatten", {"residual": ["gelu"]}, linear, softmax]}
+    assert recipe_changes(before, nested) == ["layer 2 is new: residual", "layer 2.1 is new: gelu"]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_huge_network_takes_no_time(inside):
+    start = time.monotonic()
+    before, after = (["relu"] * count for count in (8000, 8001))
+    content = cards.recipe_content(RECIPE) | {"rung": "a"}
+    first, last = ([{"residual": layers}] if inside else layers for layers in (before, after))
+    assert len(recipe_changes(content | {"network": first}, content | {"network": last})) == 1
+    assert time.monotonic() - start < 3
+
+
+def test_a_network_that_cards_cannot_read_is_compared_as_it_is_written():
+    before, after = ({"network": ["flatten", word]} for word in ("old_word", "relu"))
+    assert recipe_changes(before, after) == ["layer 2: old_word → relu"]
+    assert recipe_changes({"network": "x"}, {}) == ["layer 1: x → none"]
 
 
 def test_a_value_of_any_kind_has_words():

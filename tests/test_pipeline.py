@@ -1,7 +1,9 @@
 """plan, train and evaluate as commands on two thousand real digits, and what stops them."""
 
+import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -106,6 +108,38 @@ def test_pictures_open_and_are_not_blank(project):
         picture = Image.open(project / f"reports/{name}.png").convert("L")
         assert picture.width > 500
         assert len(set(picture.resize((100, 100)).tobytes())) > 20
+
+
+def test_a_single_epoch_is_drawn_as_points():
+    """A line through one point has no length: without a marker none of these colours is in the middle of the plot."""
+    from ladder.evaluation import pictures
+    from ladder.figure import TEST, TRAIN
+
+    tables = [pd.read_csv(REPOSITORY / f"reports/{name}.csv") for name in ("history", "curves")]
+    drawn = pictures.curves(*[table[table.epoch == 1] for table in tables], 99.4, "one epoch")
+    picture = Image.open(io.BytesIO(drawn)).convert("RGB")
+    middle = picture.crop((275, 40, 320, picture.height - 40))  # of the accuracies, left of the legend
+    counts = {colour: count for count, colour in middle.getcolors(10**6)}
+    for colour in (TEST, TRAIN):
+        assert counts.get(tuple(bytes.fromhex(colour[1:])), 0) > 20
+
+
+def test_every_plot_has_its_template_and_its_columns():
+    """A column that is not there leaves a plot empty without a word."""
+    stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    plots = [next(iter(plot.items())) for stage in stages.values() for plot in stage.get("plots", [])]
+    tables = {path: said for path, said in plots if path.endswith(".csv")}
+    assert len(tables) == 4
+    for path, said in tables.items():
+        columns = set(pd.read_csv(REPOSITORY / path, nrows=1).columns)
+        template = (REPOSITORY / f".dvc/plots/{said['template']}.json").read_text()
+        json.loads(template)
+        fields = set(re.findall(r"datum\['(\w+)'\]|\"field\": \"(\w+)\"", template))
+        fields = {first or second for first, second in fields} - set(re.findall(r'"as": "(\w+)"', template)) - {"rev"}
+        loss = {"loss", "train_loss"}  # one template for two tables: each has one of them
+        assert fields - loss <= columns
+        assert not fields & loss or loss & columns
+        assert {said["x"], said["y"]} <= columns
 
 
 def test_training_never_opens_the_test_images(project, digits, tmp_path):

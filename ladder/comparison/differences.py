@@ -11,10 +11,11 @@ from ladder.comparison.locks import NotMeasuredError
 from ladder.comparison.parsing import yaml_mapping
 from ladder.comparison.recipes import recipe_changes
 from ladder.comparison.reports import Report, read_report
-from ladder.comparison.snapshots import CARDS, FOLDER, RUNGS, Snapshot, is_rung_name
+from ladder.comparison.snapshots import CARDS, FOLDER, RUNGS, Snapshot
 from ladder.evaluation import stats
 from ladder.evaluation.metrics import BY_KEY, NEITHER, PRIMARY, Metric
 from ladder.exceptions import LadderError
+from ladder.names import is_name
 
 MOST_LINES = 2000  # that are matched one by one, which takes time with the square of their number
 
@@ -122,7 +123,7 @@ def _baseline(snapshot, rung):
     except ValueError:
         return None  # `plan` says what is wrong with a card
     name = card.get("against") or card.get("extends")
-    return name if isinstance(name, str) and is_rung_name(name) else None
+    return name if is_name(name) else None
 
 
 def _check_same_images(before, after):

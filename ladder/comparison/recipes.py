@@ -3,9 +3,13 @@
 import difflib
 from collections.abc import Mapping
 
+from ladder import cards
+from ladder.exceptions import LadderError
+
 SHORT = 8  # letters of a fingerprint
 LONGEST = 200  # letters of a value that is shown
 MOST_LAYERS = 500  # that are matched one by one, which takes time with the square of their number
+MOST_WORDS = 5 * MOST_LAYERS  # with their arguments
 
 
 def recipe_changes(before: Mapping, after: Mapping) -> list[str]:
@@ -13,51 +17,76 @@ def recipe_changes(before: Mapping, after: Mapping) -> list[str]:
 
     The name of the rung is no change of its recipe.
     """
-    layers = [recipe.get("network") for recipe in (before, after)]
-    phrases = network_changes(*(layer if isinstance(layer, list) else [layer] for layer in layers))
+    phrases = network_changes(before, after)
     keys = [key for key in {**before, **after} if key not in ("rung", "network", "fingerprint")]
     for key in keys:
-        old, new = (value_text(recipe.get(key)) for recipe in (before, after))
-        if old != new:
-            phrases.append(f"{value_text(key)}: {old} → {new}")
+        old, new = (recipe.get(key) for recipe in (before, after))
+        if _words(old) != _words(new):
+            phrases.append(f"{value_text(key)}: {value_text(old)} → {value_text(new)}")
     return phrases + _fingerprint_change(before, after)
 
 
-def network_changes(before: list, after: list) -> list[str]:
-    """Return one phrase for each layer that changed, was added or removed: 'layer 3: relu → gelu'.
+def network_changes(before: Mapping, after: Mapping) -> list[str]:
+    """Return one phrase for each layer that changed: `ladder.cards.network_changes`, where it can read both recipes.
 
-    Layers count from 1. before, after: the layers as a card says them: a name, or {name: {argument: value}}.
+    It cannot read the words of other versions. Then the layers of the list `network` are compared as they are written.
     """
-    old, new = ([value_text(layer) for layer in layers] for layers in (before, after))
-    if max(len(old), len(new)) > MOST_LAYERS and old != new:
-        return [f"network: {len(old):,} → {len(new):,} layers"]
+    if before.get("network") == after.get("network"):
+        return []
+    layers = [recipe.get("network") for recipe in (before, after)]
+    layers = [of if isinstance(of, list) else [of] for of in layers]
+    try:
+        if max(map(_size, layers)) <= MOST_WORDS:
+            recipes = (cards.validated(cards.Recipe, dict(recipe), "recipe.yaml") for recipe in (before, after))
+            return cards.network_changes(*recipes)
+    except (LadderError, ValueError):
+        pass  # told below as it is written
+    return written_changes(*layers)
+
+
+def written_changes(before: list, after: list) -> list[str]:
+    """Return one phrase for each layer that changed, is new or is gone: 'layer 3: relu → gelu'.
+
+    Layers count from 1. before, after: the layers as a recipe has them: a name, or {name: {argument: value}}.
+    """
+    if max(len(before), len(after)) > MOST_LAYERS:
+        return [f"network: {len(before):,} → {len(after):,} layers"]
+    old, new = ([_words(layer) for layer in layers] for layers in (before, after))
     phrases = []
     for kind, start, end, new_start, new_end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind != "equal":
-            phrases += _layer_changes(old, new, range(start, end), range(new_start, new_end))
+            phrases += _layer_changes(before, after, range(start, end), range(new_start, new_end))
     return phrases
 
 
 def value_text(value: object) -> str:
     """Return a value of a recipe in words: `{conv: {out: 4, kernel: 3}}` is 'conv out 4, kernel 3'."""
-    text = "none" if value in (None, [], {}) else _words(value)
+    text = _words(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def _size(value):
+    """Return how many words and numbers a value holds, within other lists and mappings too."""
+    parts = value.values() if isinstance(value, dict) else value
+    return sum(map(_size, parts)) if isinstance(value, list | dict) else 1
 
 
 def _layer_changes(old, new, before, after):
     """Return the phrases on a stretch of the old network that another stretch replaces. before, after: its places."""
     both = list(zip(before, after, strict=False))
-    phrases = [f"{_layer(place, other)}: {old[place]} → {new[other]}" for place, other in both]
-    phrases += [f"layer {place + 1} removed: {old[place]}" for place in before[len(both) :]]
-    return phrases + [f"layer {place + 1} added: {new[place]}" for place in after[len(both) :]]
+    phrases = [f"{_layer(*pair)}: {value_text(old[pair[0]])} → {value_text(new[pair[1]])}" for pair in both]
+    phrases += [f"layer {place + 1} is gone: {value_text(old[place])}" for place in before[len(both) :]]
+    return phrases + [f"layer {place + 1} is new: {value_text(new[place])}" for place in after[len(both) :]]
 
 
 def _layer(before, after):
-    moved = f" (now {after + 1})" if after != before else ""
-    return f"layer {before + 1}{moved}"
+    moved = f" (was {before + 1})" if after != before else ""
+    return f"layer {after + 1}{moved}"
 
 
 def _words(value):
+    if value in (None, [], {}):
+        return "none"
     if isinstance(value, dict):
         return ", ".join(f"{key} {_words(part)}".strip() for key, part in value.items())
     if isinstance(value, list):

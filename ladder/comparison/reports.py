@@ -16,9 +16,10 @@ from ladder.comparison.parsing import (
     test_images_of,
     yaml_mapping,
 )
-from ladder.comparison.snapshots import DATA, FOLDER, PARAMS, RESULTS, Snapshot, is_rung_name
+from ladder.comparison.snapshots import DATA, FOLDER, PARAMS, RESULTS, Snapshot
 from ladder.evaluation.metrics import Tables, shortened
 from ladder.exceptions import LadderError
+from ladder.names import is_name
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def _recipe(text):
     """Return recipe.yaml as a mapping with a rung and epochs. A recipe of an older version may lack newer words."""
     recipe = yaml_mapping(text)
     rung = recipe.get("rung")
-    if not isinstance(rung, str) or not is_rung_name(rung):
+    if not is_name(rung):
         raise ValueError(f"rung is {shortened(rung)}, which is no name of a rung")
     if "epochs" not in recipe:
         raise ValueError("it has no epochs")

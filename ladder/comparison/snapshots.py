@@ -12,6 +12,7 @@ from ladder.cards import rung_names
 from ladder.comparison import git
 from ladder.comparison.names import unknown
 from ladder.exceptions import LadderError
+from ladder.names import is_name
 
 FOLDER, PARAMS, DATA = "reports", "params.yaml", "reports/data.json"
 RUNGS, CARDS = f"{FOLDER}/rungs", "rungs/cards"
@@ -58,7 +59,7 @@ class Snapshot:
         """Return the names of the ladder's rungs that have reports here. Raises LadderError for a bad name."""
         paths = [PurePosixPath(path) for path in self.files]
         names = {path.parent.name for path in paths if path.match(f"{RUNGS}/*/metrics.json")}
-        if strange := sorted(name for name in names if not is_rung_name(name)):
+        if strange := sorted(name for name in names if not is_name(name)):
             raise LadderError(f"{self.name}: {RUNGS}/ has a folder {strange[0]!r}; no rung can have this name")
         return names
 
@@ -75,7 +76,7 @@ def find(name: str) -> Snapshot:
     """
     if name == WORKSPACE:
         return _workspace(name)
-    if is_rung_name(name) and Path(RUNGS, name, "metrics.json").is_file():
+    if is_name(name) and Path(RUNGS, name, "metrics.json").is_file():
         return _workspace(name, f"{RUNGS}/{name}")
     commit = git.commit_of(name) or _experiment(name)
     if commit:
@@ -83,11 +84,6 @@ def find(name: str) -> Snapshot:
     if name in rung_names():
         raise LadderError(f"rung {name} has no reports yet; they go to {RUNGS}/{name}/")
     raise unknown(name, [WORKSPACE], rung_names())
-
-
-def is_rung_name(name: str) -> bool:
-    """Return whether a rung may have this name; no other becomes part of a path."""
-    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name)) and ".." not in name
 
 
 def _experiment(name):
