@@ -8,12 +8,16 @@ place.
 import ctypes
 import math
 import mmap
+import os
 import subprocess
 import sys
 
 import pytest
+from projects import REPOSITORY
 
 from ladder.lanes.build import NATIVE
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY)}
 
 # Unoptimised: with the sanitizer, -O1 compiles for two minutes instead of three seconds.
 SANITIZED = ("-O0", "-fsanitize=undefined", "-fsanitize-trap=undefined", "-fno-sanitize-recover=all")
@@ -89,6 +93,7 @@ def test_kernels_stay_within_their_memory_and_within_c(cpu, at_end, request):
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", script],
         cwd=request.path.parent,
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
@@ -99,6 +104,8 @@ def test_kernels_stay_within_their_memory_and_within_c(cpu, at_end, request):
 def test_the_fence_stands(request):
     script = "import torch; from test_lanes_safety import fenced; x = fenced((16,), torch.float32, True); "
     script += "import ctypes; print('near', flush=True); ctypes.memset(x.data_ptr(), 0, 65)"
-    done = subprocess.run([sys.executable, "-c", script], cwd=request.path.parent, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=request.path.parent, env=ENVIRONMENT, capture_output=True, check=False
+    )
     assert done.stdout == b"near\n"
     assert done.returncode < 0  # ended by a signal
