@@ -141,12 +141,14 @@ def images(recipes: dict[str, Recipe]) -> Named:
 
 
 def layers(recipes: dict[str, Recipe]) -> Named:
-    """Yield (name, tensors) for the forward and backward pass of every distinct block of layers."""
+    """Yield (name, tensors) for the passes of every distinct block of layers."""
     found = {}
     for recipe in recipes.values():
         found |= dict.fromkeys(blocks_of(build(recipe, seed=0), (1, recipe.input.size, recipe.input.size)))
     for block in found:
-        yield said(block), block_passes(block)
+        forward, backward = passes(block)
+        yield f"{said(block)}: forward", forward
+        yield f"{said(block)}: backward", backward
 
 
 def blocks_of(model: network.Lanes, shape: tuple[int, int, int]) -> list[Block]:
@@ -168,15 +170,20 @@ def blocks_of(model: network.Lanes, shape: tuple[int, int, int]) -> list[Block]:
 def said(block: Block) -> str:
     """Return a block in words: what it is made of, with all arguments but the usual ones, and its input's shape."""
     parts = []
-    for field in fields(block)[3:]:
+    for field in fields(block)[3:]:  # behind the input's shape
         value = getattr(block, field.name)
-        if value != field.default:
-            parts.append(SAID.get(field.name, {}).get(value) or f"{field.name}={value}".replace(" ", ""))
-    return f"{' '.join(parts)} on {block.channels}x{block.height}x{block.width}"
+        if value != field.default and not field.name.startswith("pool_"):
+            parts.append(SAID[field.name][value] if field.name in SAID else f"{field.name}={value}")
+    if block.pool:
+        parts.append(f"{'x'.join(map(str, block.pool_kernel))} stride={block.pool_stride}")
+    return f"{' '.join(parts)} on {block.channels}x{block.height}x{block.width}".replace(" p=", " dropout=")
 
 
-def block_passes(block: Block) -> list[Tensor]:
-    """Return a block's output, gradients, moving averages and output in eval mode, for made-up numbers."""
+def passes(block: Block) -> tuple[list[Tensor], list[Tensor]]:
+    """Return what a block's passes give for made-up numbers.
+
+    Forward: output, moving averages, output in eval mode. Backward: the gradients of input, weight, bias, gamma, beta.
+    """
     channels = block.mapped[0]
     x = blocks.to_lanes(numbers(IMAGES, block.channels, block.height, block.width)).requires_grad_()
     weight = bias = norm = places = None
@@ -194,8 +201,8 @@ def block_passes(block: Block) -> list[Tensor]:
     y = blocks.run_block(block, x, IMAGES, weight, bias, norm, places)
     parameters = [x, *([weight, bias] if block.product else []), *(norm.parameters() if norm else [])]
     gradients = torch.autograd.grad(y, parameters, numbers(*y.shape, seed=5))
-    averages = norm.buffers() if norm else []
-    return [y, *gradients, *averages, blocks.run_block(block, x, IMAGES, weight, bias, norm, training=False)]
+    evaluated = blocks.run_block(block, x, IMAGES, weight, bias, norm, training=False)
+    return [y, *(norm.buffers() if norm else []), evaluated], list(gradients)
 
 
 def losses_and_gradients(recipes: dict[str, Recipe]) -> Named:
