@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ladder import cards
 from ladder.command import parser, run_stage
+from ladder.evaluation.numbers import number
 from ladder.exceptions import LadderError
 from ladder.paths import REPORTS
 
@@ -30,12 +31,11 @@ def read_json(path: Path) -> dict:
 def headline(rung: str, seeds: int, metrics: dict, images: int) -> str:
     """Return the result as one line. metrics: what metrics.json has; images: how many test images there are."""
     accuracy, low, high = (metrics[key] for key in ("accuracy", "accuracy_low", "accuracy_high"))
-    interval = f"95 % interval {low:.2f} to {high:.2f}" if low is not None else "one seed, so no interval"
+    ends = f"95 % interval {number(low, 2)} to {number(high, 2)}" if low is not None else "one seed, so no interval"
     of_seeds = f"mean of {seeds} seeds" if seeds > 1 else "seed 0"
-    misread = f"{metrics['errors']:.1f}".removesuffix(".0")
-    return (
-        f"{rung}: {accuracy:.2f} % of {images:,} test images read correctly, {of_seeds} ({interval}); {misread} misread"
-    )
+    misread = number(metrics["errors"], 1).removesuffix(".0")
+    read = f"{number(accuracy, 2)} % of {images:,} test images read correctly"
+    return f"{rung}: {read}, {of_seeds} ({ends}); {misread} misread"
 
 
 def main(given: list[str] | None = None) -> None:

@@ -12,7 +12,7 @@ Writes:     reports/ladder.csv (one row a rung), reports/ladder.md (the same for
 from pathlib import Path
 
 from ladder import cards
-from ladder.board.page import CLIMB, LIMIT, PARAMETERS, README, STEPS, read_ladder, summary, texts
+from ladder.board.page import CLIMB, LIMIT, PARAMETERS, README, STEPS, behind, read_ladder, summary, texts
 from ladder.board.rows import facts
 from ladder.command import parser, run_stage
 from ladder.exceptions import LadderError
@@ -28,7 +28,7 @@ def main(given: list[str] | None = None) -> None:
     if not reports:
         raise LadderError(f"no rung has been climbed: there is no reports/rungs/<rung>/metrics.json; `{CLIMB}`")
     rows = facts(known, reports)
-    written = texts(rows, known, target, Path(README).read_text(encoding="utf-8"))
+    written = texts(rows, known, target, Path(README).read_text(encoding="utf-8"), behind(reports))
     write_bytes(STEPS, pictures.steps(rows, target))
     write_bytes(PARAMETERS, pictures.parameters(rows, target, LIMIT))
     for path, text in written.items():

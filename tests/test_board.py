@@ -20,6 +20,7 @@ from ladder.board import page
 from ladder.board import pictures as board_pictures
 from ladder.board.rows import facts, in_order
 from ladder.exceptions import LadderError
+from ladder.files import dump_yaml
 from stages import board
 
 MEASURED = {"train_accuracy": 99.7, "gap": 0.3, "held_epochs": 2}
@@ -286,13 +287,18 @@ def test_the_whole_ladder_as_a_command(whole_ladder):
     assert "Not climbed yet: lenet5, net3." in page
     assert readme.startswith(README.split("old")[0])
     assert readme.endswith(README.split("old")[1])
-    for text, folder in ((page, Path("reports")), (readme, Path())):
+    for text, folder, links, rows, columns in (
+        (page, Path("reports"), len(table) + 2, len(table) + 6, 9),  # the five projects and our own have a row each
+        (readme, Path(), 6 + 2, 6, 4),
+    ):
         linked = re.findall(r"\]\(([^)]+)\)", text)
-        assert len(linked) == len(table) + 2
+        assert len(linked) == links
         assert all((folder / link).is_file() for link in linked)
         lines = [line for line in text.splitlines() if line.startswith("|")]
-        assert {line.count("|") for line in lines} == {10}
-        assert len(lines) == len(table) + 2 + 6  # the five projects, and our own
+        assert {line.count("|") for line in lines} == {columns + 1}
+        assert len(lines) == rows + 2
+    best = table.sort_values("accuracy", ascending=False, kind="stable").rung[:6]
+    assert [line.split("]")[0][3:] for line in readme.splitlines() if line.startswith("| [")] == list(best)
 
     kept = {path: path.read_bytes() for path in (Path("README.md"), *Path("reports").glob("ladder*"))}
     assert len(kept) == 5
@@ -315,13 +321,14 @@ def test_no_title_and_no_project_acts_on_the_page(project, evil):
     climb("skeleton", 60, 64)
     board.main()
     board.main()
-    text = Path("README.md").read_text()
-    assert text.startswith(README.split("old")[0])
-    assert text.endswith(README.split("old")[1])
-    assert "<script" not in text
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert {line.replace("\\|", "").count("|") for line in lines} == {10}
-    assert not re.search(r"(?<!\w)@\w", text)
+    readme = Path("README.md").read_text()
+    assert readme.startswith(README.split("old")[0])
+    assert readme.endswith(README.split("old")[1])
+    for text, columns in ((readme, 4), (Path("reports/ladder.md").read_text(), 9)):
+        assert "<script" not in text
+        lines = [line for line in text.splitlines() if line.startswith("|")]
+        assert {line.replace("\\|", "").count("|") for line in lines} == {columns + 1}
+        assert not re.search(r"(?<!\w)@\w", text)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +378,8 @@ def stale():
     """Return the written texts that are not what the board would write now, here: README.md, or none."""
     known, reports = page.read_ladder()
     readme = Path("README.md").read_text(encoding="utf-8")
-    written = page.texts(facts(known, reports), known, cards.read_params().evaluate.target, readme)
+    late = page.behind(reports)
+    written = page.texts(facts(known, reports), known, cards.read_params().evaluate.target, readme, late)
     return [
         path for path in written if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != written[path]
     ]
@@ -392,3 +400,22 @@ def test_a_stale_readme_is_found(project):
     board.main()
     climb("skeleton", 60, 68)
     assert stale() == ["reports/ladder.csv", "reports/ladder.md", "README.md"]
+
+
+def test_a_rung_whose_card_has_changed_since_is_named_as_behind(project):
+    recipe = {"epochs": 2, "batch_size": 32, "loss": "cross_entropy", "optimizer": "adam", "learning_rate": 0.1}
+    network = ["flatten", {"linear": {"out": 10}}]
+    for rung in ("first", "second"):
+        card(rung, network=network, recipe=recipe)
+        climb(rung, 60, 64)
+        content = {"rung": rung, **cards.recipe_content(cards.resolve(rung)), "fingerprint": "of another day"}
+        Path(f"reports/rungs/{rung}/recipe.yaml").write_text(dump_yaml(content))
+    board.main()
+    assert "Behind" not in Path("reports/ladder.md").read_text() + Path("README.md").read_text()
+    card("second", network=network, recipe=recipe | {"learning_rate": 0.2})
+    board.main()
+    for path in ("reports/ladder.md", "README.md"):
+        assert "**Behind:** the reports of second are of an earlier version" in Path(path).read_text()
+    card("first", network=network, recipe=recipe | {"epochs": 3})
+    board.main()
+    assert "**Behind:** the reports of all 2 rungs are" in Path("README.md").read_text()

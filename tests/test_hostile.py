@@ -446,7 +446,10 @@ SEARCHES = {
     "a line feed": ('seeds: [1]\nholdout: 10\ncandidates: {"a\\nb": {extends: net8}}', "'a\\nb' is not a valid name"),
     "a number": ("seeds: [1]\nholdout: 10\ncandidates: {7: {extends: net8}}", "candidates"),
     "a tag": ("seeds: !!python/object/apply:os.system ['touch FILE']", "tag"),
-    "a seed of text": ("seeds: [yes]\nholdout: 10\ncandidates: {a: {extends: net8}}", "seeds.0: 'yes' will not do"),
+    "a seed of text": (
+        "seeds: [yes]\nholdout: 10\ncandidates: {a: {extends: net8}}",
+        "seeds: item 1: 'yes' will not do",
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 """The ladder as a table for people, a CSV file, and the README's part."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from ladder import cards
 from ladder.board.rows import ABOVE, BELOW, REPRODUCED
@@ -17,6 +18,7 @@ STEPS, PARAMETERS = "reports/ladder_steps.png", "reports/ladder_parameters.png"
 START, END = "<!-- ladder: written by python -m stages.board -->", "<!-- /ladder -->"
 LIMIT = 8000  # parameters, what the five projects aim at
 CLIMB = "dvc repro rungs/dvc.yaml"
+SHOWN = 6  # rungs in the README
 DECIMALS = 4  # in the CSV file, as in the reports
 HEAD = {
     "rung, what it changed": "---",
@@ -38,17 +40,36 @@ def read_ladder() -> tuple[dict[str, cards.Card], dict[str, Report]]:
     return {rung: cards.read_card(rung) for rung in cards.rung_names()}, climbed
 
 
-def texts(rows: list[dict], known: dict[str, cards.Card], target: float, readme: str) -> dict[str, str]:
+def behind(reports: dict[str, Report]) -> list[str]:
+    """Return the rungs whose reports are of another recipe than their cards resolve to now; fingerprints aside.
+
+    So are all reports after a change of the engine that recipes speak of, until the rungs are climbed again.
+    """
+    return [rung for rung, report in reports.items() if _bare(report.recipe) != _bare(recipe_now(rung))]
+
+
+def recipe_now(rung: str) -> dict:
+    """Return a rung's recipe as its card resolves now, as recipe.yaml has it; an empty one where it does not."""
+    try:
+        return cards.recipe_content(cards.resolve(rung))
+    except LadderError:
+        return {}
+
+
+def texts(
+    rows: list[dict], known: dict[str, cards.Card], target: float, readme: str, late: Sequence[str] = ()
+) -> dict[str, str]:
     """Return {path: text} of the CSV file, the page and the README.
 
-    rows: of `ladder.board.rows.facts`; known: {rung: Card} of all cards; target: percent; readme: its text now.
+    rows: of `ladder.board.rows.facts`; known: {rung: Card} of all cards; target: percent; readme: its text now; late:
+    the rungs that are `behind`.
     """
     climbed = {row["rung"] for row in rows}
     left = [rung for rung, card in known.items() if card.source and rung not in climbed]  # own ones may wait
     return {
         CSV: table(rows),
-        PAGE: f"# The ladder\n\n{page(rows, left, target, '../')}\n",
-        README: between_marks(readme, page(rows, left, target, "")),
+        PAGE: f"# The ladder\n\n{page(rows, left, target, '../', late)}\n",
+        README: between_marks(readme, best(rows, late)),
     }
 
 
@@ -58,10 +79,39 @@ def table(rows: list[dict]) -> str:
     return dump_csv(columns, [{key: _stored(row[key]) for key in columns} for row in rows])
 
 
-def page(rows: list[dict], left: list[str], target: float, top: str) -> str:
+def best(rows: list[dict], late: Sequence[str] = ()) -> str:
+    """Return the README's part: the picture of the steps, and the rungs with the highest accuracies."""
+    shown = sorted(rows, key=lambda row: -row["accuracy"])[:SHOWN]
+    lines = [
+        f"![The ladder step by step: test accuracy of each rung, ours and reported]({STEPS})",
+        "",
+        "| rung | parameters | test accuracy, % (seeds) | the step |",
+        "|---|--:|---|---|",
+    ]
+    for row in shown:
+        rung, parameters, _, ours, _, _, _, step, _ = _cells(row, "")
+        lines.append(f"| {rung} | {parameters} | {ours} | {step} |")
+    lines += ["", f"All {len(rows)} rungs, and what was reported of them: [{PAGE}]({PAGE})."]
+    return "\n".join(lines + _late(rows, late))
+
+
+def _late(rows, late):
+    """Return lines that say whose reports the ladder shows, where some are not those of today's recipes."""
+    if not late:
+        return []
+    which = f"all {len(rows)} rungs" if len(late) == len(rows) else ", ".join(late)
+    return [
+        "",
+        f"**Behind:** the reports of {which} are of an earlier version of this project, which computed other bits. "
+        "They stand until `make climb` trains these rungs again.",
+    ]
+
+
+def page(rows: list[dict], left: list[str], target: float, top: str, late: Sequence[str] = ()) -> str:
     """Return pictures, table and what its columns mean, as Markdown for GitHub.
 
-    left: the sources' rungs that are not climbed; top: the path from the page's folder to the top one, '' or '../'.
+    left: the sources' rungs that are not climbed; top: the path from the page's folder to the top one, '' or '../';
+    late: the rungs that are `behind`.
     """
     lines = [
         f"![The ladder step by step: test accuracy of each rung, ours and reported]({top}{STEPS})",
@@ -78,7 +128,7 @@ def page(rows: list[dict], left: list[str], target: float, top: str) -> str:
             name = f"project {escaped(project)}" if project else "own rungs"
             lines.append(f"| **{name}** {'| ' * len(HEAD)}".rstrip())
         lines.append(f"| {' | '.join(_cells(row, top))} |")
-    lines += ["", *_meaning(target, rows)]
+    lines += [*_late(rows, late), "", *_meaning(target, rows)]
     if left:
         lines += ["", f"Not climbed yet: {', '.join(left)}."]
     return "\n".join(lines)
@@ -100,6 +150,10 @@ def summary(rows: list[dict]) -> str:
     lone = f", {counts[None]} without a verdict (one seed)" if counts[None] else ""
     rungs = f"{len(rows)} rung{'s' * (len(rows) != 1)}"
     return f"{rungs}; reported test accuracies: {', '.join(parts)}{lone}; see {PAGE}"
+
+
+def _bare(recipe: Mapping) -> dict:
+    return {key: value for key, value in recipe.items() if key != "fingerprint"}
 
 
 def _stored(value):
