@@ -14,7 +14,7 @@ from ladder.command import run_stage
 from ladder.data.splits import read_split
 from ladder.exceptions import LadderError
 from ladder.paths import PIPELINE
-from ladder.runs.plans import asked_for, checked, planned
+from ladder.runs.plans import read_plan, seeds_of, warn_if_bits_differ
 
 
 def stale():
@@ -29,8 +29,8 @@ def stale():
 def main():
     parser = argparse.ArgumentParser(prog="python -m commands.train_ladder", description=__doc__.splitlines()[0])
     parser.add_argument("rungs", nargs="*", metavar="rung")
-    wanted = asked_for(parser.parse_args().rungs or stale())
-    recipes = {rung: planned(rung) for rung in wanted}
+    wanted = seeds_of(parser.parse_args().rungs or stale())
+    recipes = {rung: read_plan(rung) for rung in wanted}
     machine.configure(portable=True)
     # torch reads what `configure` set when it is imported
     from ladder.runs import store
@@ -49,7 +49,7 @@ def main():
         return
     with training_pool(machine.workers()) as executor:
         found = computed_here(due.values(), executor)
-        due = [checked(recipe, found[rung], f"{PIPELINE}:plan@{rung}") for rung, recipe in due.items()]
+        due = [warn_if_bits_differ(recipe, found[rung], f"{PIPELINE}:plan@{rung}") for rung, recipe in due.items()]
         runs = [run for recipe in due for run in missing(recipe)]
         print(f"train_ladder: {len(runs)} runs of {len(due)} rungs", flush=True)
         train_many(runs, images, labels, executor)

@@ -15,7 +15,7 @@ from ladder.data.splits import read_split
 from ladder.evaluation.tables import said, write_rung
 from ladder.exceptions import LadderError
 from ladder.paths import RUNGS
-from ladder.runs.plans import trained
+from ladder.runs.plans import train_missing
 
 
 def arguments():
@@ -49,7 +49,7 @@ def main():
     from ladder.runs.pool import process_pool
 
     train = read_split("train")
-    recipe = trained(recipe, seeds, train["images"], train["labels"])
+    recipe = train_missing(recipe, seeds, train["images"], train["labels"])
     with process_pool(machine.side_by_side(recipe, len(seeds))) as executor:
         measured = dict(zip(seeds, executor.map(measure_run, repeat(recipe), seeds), strict=True))
     rows = {seed: store.rows(store.folder_of(recipe, train["images"], train["labels"], seed)) for seed in seeds}
