@@ -90,7 +90,7 @@ def step_operations(recipe: Recipe) -> int:
     The first layer has no pass to its input. A fused multiply-add counts as two.
     """
     products = [
-        2 * (row.parameters - row.layer.bias * row.shape[0]) * math.prod(row.shape[1:])
+        2 * (row.parameters - getattr(row.layer, "bias", True) * row.shape[0]) * math.prod(row.shape[1:])
         for row in with_inside(layer_table(recipe))
         if row.layer.name in ("conv", "linear")
     ]

@@ -19,7 +19,7 @@ from ladder.data.splits import read_split
 from ladder.exceptions import LadderError
 from ladder.names import check_name
 from ladder.paths import PIPELINE
-from ladder.runs.plans import asked_for, checked, planned
+from ladder.runs.plans import read_plan, seeds_of, warn_if_bits_differ
 
 
 def stale() -> list[str]:
@@ -38,8 +38,8 @@ def main(given: list[str] | None = None) -> None:
     reader = parser("commands.train_ladder", __doc__)
     reader.add_argument("rungs", nargs="*", metavar="rung", type=name, help="a name in rungs/params.yaml")
     asked = reader.parse_args(given).rungs
-    wanted = asked_for(asked or stale())
-    recipes = {rung: planned(rung) for rung in wanted}
+    wanted = seeds_of(asked or stale())
+    recipes = {rung: read_plan(rung) for rung in wanted}
     # these import torch, which takes seconds
     from ladder.runs import store
     from ladder.runs.pool import computed_here, train_many, training_pool
@@ -58,7 +58,7 @@ def main(given: list[str] | None = None) -> None:
     runs = sum(len(missing(recipe)) for recipe in due.values())
     with training_pool(min(machine.workers(), runs)) as executor:
         found = computed_here(due.values(), executor)
-        due = [checked(recipe, found[rung], f"{PIPELINE}:plan@{rung}") for rung, recipe in due.items()]
+        due = [warn_if_bits_differ(recipe, found[rung], f"{PIPELINE}:plan@{rung}") for rung, recipe in due.items()]
         runs = [run for recipe in due for run in missing(recipe)]
         print(f"train_ladder: {len(runs)} runs of {_rungs(due)}", flush=True)
         train_many(runs, images, labels, executor)

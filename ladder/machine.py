@@ -1,21 +1,34 @@
 """The machine a run computes on: how many processes train side by side. Imports no torch."""
 
 import os
+from typing import Any
 
 from ladder.exceptions import LadderError
 
+WORKERS_PER_CORE, MOST_WORKERS = 4, 256  # more only wait for each other; each takes 0.7 GB
 
-def side_by_side(recipe, runs):
+
+def side_by_side(recipe: Any, runs: int) -> int:
     """Return how many processes share `runs` runs of a Recipe: no more than workers, and one on a GPU."""
     return min(workers(), runs) if recipe.device == "cpu" else 1
 
 
-def workers():
-    """Return how many runs to train side by side: DIGIT_LADDER_WORKERS, or one a core."""
+def workers() -> int:
+    """Return how many processes to run side by side: DIGIT_LADDER_WORKERS, or one a core.
+
+    Raises LadderError where DIGIT_LADDER_WORKERS is no number, or too large for this machine.
+    """
     text = os.environ.get("DIGIT_LADDER_WORKERS", "")
+    most = min(WORKERS_PER_CORE * _cores(), MOST_WORKERS)
     if not text:
-        affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
-        return len(affinity(0)) if affinity else os.cpu_count()
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        return min(_cores(), most)
+    if not text.isascii() or not text.isdigit() or not text.strip("0"):
         raise LadderError(f"DIGIT_LADDER_WORKERS is {text!r}; it must be a whole number, 1 or more")
+    if len(text.lstrip("0")) > 3 or int(text) > most:  # Python refuses to read thousands of digits
+        raise LadderError(f"DIGIT_LADDER_WORKERS is {text[:20]}; on this machine, {most} is the most")
     return int(text)
+
+
+def _cores():
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(affinity(0)) if affinity else os.cpu_count()

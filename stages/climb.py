@@ -16,7 +16,7 @@ from ladder.data.splits import read_split
 from ladder.evaluation.metrics import headline
 from ladder.evaluation.tables import evaluation_of, history_rows, write_results
 from ladder.paths import RUNGS
-from ladder.runs.plans import planned, trained
+from ladder.runs.plans import read_plan, train_missing
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -41,14 +41,14 @@ def measure_run(recipe: cards.Recipe, seed: int):
 def main(given: list[str] | None = None) -> None:
     asked = arguments(given)
     target = cards.read_params().evaluate.target
-    recipe = planned(asked.rung)
+    recipe = read_plan(asked.rung)
     seeds = range(asked.seeds)
     # these import torch, which takes seconds
     from ladder.runs import store
     from ladder.runs.pool import process_pool
 
     train = read_split("train")
-    recipe = trained(recipe, seeds, train["images"], train["labels"])
+    recipe = train_missing(recipe, seeds, train["images"], train["labels"])
     with process_pool(machine.side_by_side(recipe, len(seeds))) as executor:
         measured = dict(zip(seeds, executor.map(measure_run, repeat(recipe), seeds), strict=True))
     rows = {seed: store.rows(store.folder_of(recipe, train["images"], train["labels"], seed)) for seed in seeds}

@@ -16,7 +16,7 @@ from ladder.data.splits import read_split
 from ladder.evaluation.moved import views
 from ladder.files import write_text
 from ladder.paths import REPORTS
-from ladder.runs.plans import asked_for, planned, trained
+from ladder.runs.plans import read_plan, seeds_of, train_missing
 
 RUNGS = ("net9", "s7_final", "champion", "sprint", "tiny")
 PAGE = REPORTS / "robustness.md"
@@ -57,13 +57,15 @@ def mean_and_deviation(values: list[float]) -> str:
 
 def main(given: list[str] | None = None) -> None:
     parser("stages.robustness", __doc__).parse_args(given)
-    seeds = asked_for(RUNGS)
-    recipes = {rung: planned(rung) for rung in RUNGS}
+    seeds = seeds_of(RUNGS)
+    recipes = {rung: read_plan(rung) for rung in RUNGS}
     # these import torch, which takes seconds
     from ladder.runs.pool import process_pool
 
     data = read_split("train")
-    recipes = {rung: trained(of, range(seeds[rung]), data["images"], data["labels"]) for rung, of in recipes.items()}
+    recipes = {
+        rung: train_missing(of, range(seeds[rung]), data["images"], data["labels"]) for rung, of in recipes.items()
+    }
     with process_pool(machine.workers()) as executor:
         asked = {rung: executor.map(accuracies, repeat(recipe), range(seeds[rung])) for rung, recipe in recipes.items()}
         found = {rung: list(of_seeds) for rung, of_seeds in asked.items()}

@@ -19,7 +19,7 @@ from ladder.data.splits import read_split
 from ladder.evaluation.tables import history_csv
 from ladder.files import write_text
 from ladder.paths import REPORTS, model_path
-from ladder.runs.plans import checked
+from ladder.runs.plans import warn_if_bits_differ
 
 
 def write_history(rows: dict[int, list[dict]]) -> None:
@@ -37,7 +37,7 @@ def main(given: list[str] | None = None) -> None:
 
     start = time.monotonic()
     with training_pool(machine.side_by_side(recipe, len(seeds))) as executor:
-        recipe = checked(recipe, computed_here([recipe], executor)[recipe.rung])
+        recipe = warn_if_bits_differ(recipe, computed_here([recipe], executor)[recipe.rung])
         data = read_split("train")
         runs = train_seeds(recipe, data["images"], data["labels"], seeds, executor, on_epoch=write_history)
     for seed, epochs in runs.items():

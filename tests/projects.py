@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import yaml
@@ -48,6 +49,25 @@ def namespace():
         if subprocess.run([*prefix, "true"], capture_output=True).returncode == 0:
             return prefix
     raise RuntimeError("this system lets a user mount nothing, so what a full disk does cannot be tested here")
+
+
+def workers_of(parent):
+    """Return the ids of the worker processes that the process `parent` has started."""
+    listed = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent)]
+    lines = subprocess.run(listed, capture_output=True, text=True).stdout.splitlines()
+    return [int(line.split()[0]) for line in lines if "spawn_main" in line]
+
+
+def assert_nothing_is_left(group, seconds=20):
+    """The whole process group ends within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("processes were left behind")
 
 
 RUNG = "session7_rotate"  # the lightest with rotation, normalisation and dropout

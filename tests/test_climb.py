@@ -34,7 +34,7 @@ from ladder.cards import shapes
 from ladder.exceptions import LadderError
 from ladder.files import read_yaml
 from ladder.runs import pool, progress, store
-from ladder.runs.plans import asked_for
+from ladder.runs.plans import seeds_of
 
 QUICK = {"extends": "session7_rotate", "title": "Quick", "goal": "Be quick.", "recipe": {"epochs": 2}}
 LONGER = QUICK | {"title": "Longer", "recipe": {"epochs": 6, "holdout": 100}}
@@ -119,12 +119,12 @@ def test_a_damaged_epoch_is_trained_again(climbed, tmp_path, epoch):
 
 def test_a_damaged_epoch_on_this_side_gives_way_to_the_one_that_a_cluster_brings(climbed, tmp_path):
     folder = shutil.copytree(next(climbed[0].glob(".runs/*/epoch-006*")).parent, tmp_path / "run")
-    files = store.carry_out(folder)
+    files = store.pack(folder)
     assert len(files) == 6
     (folder / "epoch-002.safetensors").write_bytes(b"no tensors")
     (folder / "epoch-003.safetensors").unlink()
-    store.carry_in(folder, files)
-    assert store.carry_out(folder) == files
+    store.unpack(folder, files)
+    assert store.pack(folder) == files
 
 
 def test_a_climb_counts_as_use_of_its_runs(climbed, tmp_path):
@@ -371,7 +371,7 @@ def test_bad_numbers_of_seeds_are_one_clear_line(tmp_path, monkeypatch, line):
     (tmp_path / "rungs/params.yaml").write_text(line)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LadderError, match=re.escape(BAD_SEEDS[line])):
-        asked_for(["quick"])
+        seeds_of(["quick"])
 
 
 def md5_of(path):

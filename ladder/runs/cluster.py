@@ -1,36 +1,52 @@
 """Runs on a Dask cluster: the data travels to each worker once, finished epochs travel back into the store here.
 
 In an environment with the locked packages, and in a folder with this code: `python -m dask scheduler`; then on every
-machine, once a core, `python -m dask worker <address> --nthreads 1`; then set DASK_SCHEDULER_ADDRESS. Imports no torch:
-a worker that unpickles `train_away` must be able to set up its machine first.
+machine, once a core, `python -m dask worker <address> --nthreads 1`; then set DASK_SCHEDULER_ADDRESS. This module does
+not import torch: a worker that unpickles `train_away` must set up its machine first.
+
+Every epoch comes back twice. The queue brings it as soon as it is finished, so that it is shown, and kept if this
+process is stopped; but a queue may lose its last items with the scheduler or when the receiver is slow. The run's
+result brings all its epochs, so that a run is complete once its future is done.
 """
 
+import asyncio
+import concurrent.futures
+import logging
 import socket
 import tempfile
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ladder.exceptions import LadderError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ladder.cards import Recipe
+
 WORKER = "python -m dask worker {} --nthreads 1"
 LOST = ("KilledWorker", "CancelledError", "FutureCancelledError")
+ANSWER = 15  # seconds within which a scheduler must answer
 
 
 @contextmanager
-def connected(address):
+def connected(address: str) -> Iterator["Cluster"]:
     """Yield the Cluster of the scheduler at `address`. Raises LadderError where it or its workers are not as needed."""
     try:
         from dask.distributed import Client
     except ImportError:
         raise LadderError("DASK_SCHEDULER_ADDRESS is set, but Dask is missing; pip install distributed") from None
+    _check_scheduler(address)
     try:
-        client = Client(address, timeout=20)
+        client = Client(address, timeout=ANSWER)
     except (OSError, ValueError) as error:
         raise LadderError(f"DASK_SCHEDULER_ADDRESS: no scheduler answers at {address} ({error})") from None
     with client:
-        _check(client.scheduler_info(n_workers=-1)["workers"], address)
+        _check_workers(client.scheduler_info(n_workers=-1)["workers"], address)
         cluster = Cluster(client)
         try:
             yield cluster
@@ -48,46 +64,53 @@ class Cluster:
         self.epochs, self.closed = Queue(client=client), threading.Event()
         threading.Thread(target=self._receive, daemon=True).start()
 
-    def submit_run(self, recipe, images, labels, seed, folder):
+    def submit_run(self, recipe: "Recipe", images: "Tensor", labels: "Tensor", seed: int, folder: Path) -> Future:
         """Return a Future that is done once the run is in `folder`, its place in the store of this machine."""
         from ladder.runs import store
 
         if self.sent is None:
-            self.sent = self.client.scatter([images, labels], broadcast=True, hash=False)
+            self.sent = self.client.scatter([images.numpy(), labels.numpy()], broadcast=True, hash=False)
         brought = Future()
 
         def bring(away):
             try:
-                store.carry_in(folder, away.result())
+                store.unpack(folder, away.result())
                 brought.set_result(None)
             except BaseException as error:
                 brought.set_exception(_explained(error, recipe, seed))
 
-        files = store.carry_out(folder)
+        files = store.pack(folder)
         away = self.executor.submit(train_away, recipe, *self.sent, seed, files, self.epochs, str(folder))
         away.add_done_callback(bring)
         return brought
 
-    def close(self):
+    def wait(self, pending: set[Future], timeout: float) -> tuple[set[Future], set[Future]]:
+        """Wait until one of the Futures is done, or `timeout` seconds. Return those done, and the others."""
+        return concurrent.futures.wait(pending, timeout, concurrent.futures.FIRST_COMPLETED)
+
+    def close(self) -> None:
         """Receive no more epochs."""
         self.closed.set()
 
     def _receive(self):
-        """Write epochs into the store as they come in: to show them, and to keep them if this process is stopped."""
+        """Write epochs into the store as they come in."""
         from ladder.runs import store
 
         while not self.closed.is_set():
             try:
                 folder, name, content = self.epochs.get(timeout=1)
-                store.carry_in(Path(folder), {name: content})
+                store.unpack(Path(folder), {name: content})
             except Exception:  # nothing came, or the scheduler is gone, which the runs' own futures tell
                 self.closed.wait(0.1)
 
 
-def train_away(recipe, images, labels, seed, files, epochs, place):
-    """Return the files of a run's epochs, trained on this worker from those that were finished before.
+def train_away(
+    recipe: "Recipe", images: Any, labels: Any, seed: int, files: dict[str, bytes], epochs: Any, place: str
+) -> dict[str, bytes]:
+    """Return the files of a run's epochs, trained on this worker from those in `files`, which were finished before.
 
-    epochs: a Dask Queue that takes (place, name, content) of each file as soon as it is there.
+    images, labels: NumPy arrays. epochs: a Dask Queue that takes (place, name, content) of each file as soon as it is
+    there.
     """
     import torch
 
@@ -102,12 +125,41 @@ def train_away(recipe, images, labels, seed, files, epochs, place):
     images, labels = torch.tensor(images), torch.tensor(labels)
     with tempfile.TemporaryDirectory(prefix="digit-ladder-") as root:
         folder = store.folder_of(recipe, images, labels, seed, root)
-        store.carry_in(folder, files)
+        store.unpack(folder, files)
         store.train(recipe, images, labels, seed, root, lambda path: epochs.put((place, path.name, path.read_bytes())))
-        return store.carry_out(folder)
+        return store.pack(folder)
 
 
-def _check(workers, address):
+def _check_scheduler(address):
+    """Raise LadderError unless a scheduler answers in time. Client itself waits minutes for a server that is none."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # it would print a traceback for an answer that it cannot read
+    try:
+        kind = asyncio.run(asyncio.wait_for(_kind(address), ANSWER))
+    except TimeoutError:
+        raise LadderError(
+            f"DASK_SCHEDULER_ADDRESS: no scheduler answers at {address} within {ANSWER} seconds"
+        ) from None
+    except Exception as error:  # whatever another kind of server makes of it
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise LadderError(f"DASK_SCHEDULER_ADDRESS: no scheduler answers at {address} ({said})") from None
+    finally:
+        logger.setLevel(level)
+    if kind != "Scheduler":
+        raise LadderError(f"DASK_SCHEDULER_ADDRESS: at {address} is a {kind}; give the address of its scheduler")
+
+
+async def _kind(address):
+    """Return what a Dask server says it is."""
+    from distributed import Security
+    from distributed.core import rpc
+
+    async with rpc(address, connection_args=Security().get_connection_args("client")) as server:
+        return (await server.identity())["type"]
+
+
+def _check_workers(workers, address):
     if not workers:
         raise LadderError(f"the scheduler at {address} has no workers; start some by `{WORKER.format(address)}`")
     threaded = [worker["name"] for worker in workers.values() if worker["nthreads"] != 1]

@@ -1,9 +1,15 @@
 """What is planned for the ladder: how many seeds a rung has, its recipe, and whether its bits are this machine's."""
 
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
 from ladder import cards, machine
 from ladder.exceptions import LadderError
 from ladder.files import read_yaml
 from ladder.paths import PIPELINE, RUNGS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PARAMS = PIPELINE.with_name("params.yaml")
 
@@ -14,8 +20,8 @@ class Ladder(cards.Strict):
     seeds: dict[str, cards.Seeds]
 
 
-def asked_for(names):
-    """Return {rung: number of seeds} for these rungs of the ladder. Raises LadderError for one that is none."""
+def seeds_of(names: Iterable[str]) -> dict[str, int]:
+    """Return {rung: number of seeds} for these rungs of the ladder. Raises LadderError for an unknown one."""
     seeds = cards.validated(Ladder, read_yaml(PARAMS), PARAMS).seeds
     for name in names:
         if name not in seeds:
@@ -23,16 +29,16 @@ def asked_for(names):
     return {name: seeds[name] for name in names}
 
 
-def planned(rung):
-    """Return a rung's Recipe as its stage `plan` wrote it. Raises LadderError where it did not."""
+def read_plan(rung: str) -> cards.Recipe:
+    """Return a rung's Recipe as its stage `plan` wrote it. Raises LadderError where that has not run."""
     path = RUNGS / rung / "recipe.yaml"
     if not path.exists():
         raise LadderError(f"there is no {path}; run `dvc repro {PIPELINE}:plan@{rung}` first")
     return cards.read_recipe(path)
 
 
-def checked(recipe, found, plan="plan"):
-    """Return the recipe with the fingerprint found here; say so where it is not the one that the stage `plan` found."""
+def warn_if_bits_differ(recipe: cards.Recipe, found: str, plan: str = "plan") -> cards.Recipe:
+    """Return the recipe with the fingerprint `found` here. Print a warning where the stage `plan` found another."""
     if found != recipe.fingerprint:
         print(
             f"{recipe.rung}: this machine computes other bits than those planned (another processor, library or code), "
@@ -43,8 +49,11 @@ def checked(recipe, found, plan="plan"):
     return recipe.model_copy(update={"fingerprint": found})
 
 
-def trained(recipe, seeds, images, labels):
-    """Train what the store lacks of a rung's runs. Return its Recipe, with the bits found here if any were lacking."""
+def train_missing(recipe: cards.Recipe, seeds: Sequence[int], images: "Tensor", labels: "Tensor") -> cards.Recipe:
+    """Train those of a rung's runs that the store lacks.
+
+    Return the recipe: as it was where none was lacking, or else with the fingerprint found here.
+    """
     from ladder.runs import store
     from ladder.runs.pool import computed_here, train_seeds, training_pool
 
@@ -52,6 +61,7 @@ def trained(recipe, seeds, images, labels):
     if all(len(store.load(folder, recipe.epochs)) == recipe.epochs for folder in folders):
         return recipe
     with training_pool(machine.side_by_side(recipe, len(seeds))) as executor:
-        recipe = checked(recipe, computed_here([recipe], executor)[recipe.rung], f"{PIPELINE}:plan@{recipe.rung}")
+        found = computed_here([recipe], executor)[recipe.rung]
+        recipe = warn_if_bits_differ(recipe, found, f"{PIPELINE}:plan@{recipe.rung}")
         train_seeds(recipe, images, labels, seeds, executor)
     return recipe

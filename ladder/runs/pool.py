@@ -1,83 +1,131 @@
-"""Many runs side by side, one process a core, with progress read from the store."""
+"""Many runs trained side by side, by processes here or on a cluster, with their progress read from the store."""
 
-import multiprocessing
 import os
-import signal
-import threading
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing.connection import wait as wait_for
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from ladder.cards import work
+from torch import Tensor
+
+from ladder.cards import Recipe, work
 from ladder.exceptions import LadderError
 from ladder.runs import cluster, progress, store
+from ladder.runs.cluster import Cluster
+from ladder.runs.processes import ProcessPool, WorkerLostError, process_pool
 from ladder.training.fingerprint import fingerprint
+from ladder.training.run import Epoch
+
+MOST_RUNS = 1000  # of one job: naming one run in the store takes 0.03 s, so a job of these starts within a minute
+LOOK = 0.5  # seconds between two looks into the store
 
 
 class RunsFailedError(LadderError):
     """Some of many runs failed by themselves; all others are in the store."""
 
 
-def train_seeds(recipe, images, labels, seeds, executor, root=store.RUNS, on_epoch=lambda rows: None):
-    """Return {seed: [Epoch, ...]} for `seeds` random seeds, trained side by side by `executor`.
+@dataclass(frozen=True)
+class Job:
+    """Runs to train on the same images, and the store that keeps them.
 
-    on_epoch is called with {seed: rows so far} whenever an epoch is finished; otherwise as `train_runs`.
+    runs: (Recipe, seed), in the order in which they start. images: uint8 [N, 1, 28, 28]; labels: uint8 [N].
+    Raises LadderError where there are more than MOST_RUNS.
     """
-    runs = [(recipe, seed) for seed in seeds]
+
+    runs: Sequence[tuple[Recipe, int]]
+    images: Tensor
+    labels: Tensor
+    root: Path = store.RUNS
+
+    def __post_init__(self):
+        if len(self.runs) > MOST_RUNS:
+            raise LadderError(f"{len(self.runs):,} runs are too many for one start; train at most {MOST_RUNS:,}")
+
+    def folders(self) -> list[Path]:
+        """Return the folder of each run in the store."""
+        return [store.folder_of(recipe, self.images, self.labels, seed, self.root) for recipe, seed in self.runs]
+
+
+@contextmanager
+def training_pool(workers: int) -> Iterator[ProcessPool | Cluster]:
+    """Yield what `train_runs` submits to: the cluster at DASK_SCHEDULER_ADDRESS, or else a pool of processes here."""
+    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    with cluster.connected(address) if address else process_pool(workers) as executor:
+        yield executor
+
+
+def computed_here(recipes: Iterable[Recipe], executor: ProcessPool | Cluster) -> dict[str, str]:
+    """Return {rung: fingerprint} as the processes of `executor` compute it.
+
+    A cluster's workers compare with the plan themselves. Where there is no plan, this process computes it.
+    """
+    recipes = list(recipes)
+    if isinstance(executor, Cluster):
+        return {recipe.rung: recipe.fingerprint or fingerprint(recipe) for recipe in recipes}
+    found = executor.map(fingerprint, recipes)
+    return {recipe.rung: bits for recipe, bits in zip(recipes, found, strict=True)}
+
+
+def train_seeds(
+    recipe: Recipe,
+    images: Tensor,
+    labels: Tensor,
+    seeds: Sequence[int],
+    executor: ProcessPool | Cluster,
+    root: Path = store.RUNS,
+    on_epoch: Callable[[dict[int, list[dict]]], None] = lambda rows: None,
+) -> dict[int, list[Epoch]]:
+    """Return {seed: [Epoch, ...]} of a recipe trained from each seed, side by side.
+
+    on_epoch is called with {seed: rows so far} whenever an epoch is finished. Raises as `train_runs` does.
+    """
+    job = Job([(recipe, seed) for seed in seeds], images, labels, root)
     history = {seed: [] for seed in seeds}
 
     def on_rows(run, rows):
-        history[runs[run][1]] = rows
+        history[seeds[run]] = rows
         on_epoch(history)
 
-    train_runs(runs, images, labels, executor, progress.of_seeds(runs), root, on_rows)
+    train_runs(job, executor, progress.of_seeds(job.runs), on_rows)
     return {seed: store.finished(recipe, images, labels, seed, root) for seed in seeds}
 
 
-def train_many(runs, images, labels, executor):
+def train_many(
+    runs: Iterable[tuple[Recipe, int]], images: Tensor, labels: Tensor, executor: ProcessPool | Cluster
+) -> None:
     """Train many runs by `train_runs`, the longest first, so that no core waits at the end.
 
-    Those that fail stop no other; RunsFailedError is raised after all.
+    A run that fails does not stop the others; RunsFailedError is raised after all of them.
     """
-    runs = sorted(runs, key=lambda run: -work(run[0]))
-    train_runs(runs, images, labels, executor, progress.OfLadder(runs), to_the_end=True)
+    job = Job(sorted(runs, key=lambda run: -work(run[0])), images, labels)
+    train_runs(job, executor, progress.OfLadder(job.runs), to_the_end=True)
 
 
 def train_runs(
-    runs, images, labels, executor, shown, root=store.RUNS, on_rows=lambda run, rows: None, to_the_end=False
-):
-    """Train every (recipe, seed) of the list `runs`, in its order, so that the store under `root` holds them all.
+    job: Job,
+    executor: ProcessPool | Cluster,
+    shown: Any,
+    on_rows: Callable[[int, list[dict]], None] = lambda run, rows: None,
+    to_the_end: bool = False,
+) -> None:
+    """Train the runs of a Job, so that its store holds them all. The result does not depend on the executor.
 
-    executor: a process pool, whose processes write to this disk, or a ladder.cluster.Cluster, which brings runs here.
-    shown: one of ladder.progress. on_rows is called with (place in `runs`, its rows so far) whenever an epoch is
-    finished. The result does not depend on the executor. Raises LadderError naming rung, seed and epoch where a run
-    fails, with `to_the_end` RunsFailedError after all others, or where a process dies.
+    shown: one of ladder.runs.progress. on_rows is called with (place in the job, rows so far) whenever an epoch is
+    finished. Raises LadderError that names rung, seed and epoch where a run fails or a process dies; with `to_the_end`,
+    a run that fails is told by RunsFailedError after all others.
     """
-    folders = [store.folder_of(recipe, images, labels, seed, root) for recipe, seed in runs]
-    away = isinstance(executor, cluster.Cluster)
-    futures = {}
-    for run, (recipe, seed) in enumerate(runs):
-        arguments = recipe, images.numpy(), labels.numpy(), seed
-        future = executor.submit_run(*arguments, folders[run]) if away else executor.submit(_train, *arguments, root)
-        futures[future] = run
-    counts, open_runs, faults = [0] * len(runs), set(range(len(runs))), []
+    watch = _Watch(job, shown, on_rows)
+    futures = _submit(job, watch.folders, executor)
+    faults, pending = [], set(futures)
     with shown:
-        pending = set(futures)
         while pending:
-            finished, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
-            for run in sorted(open_runs):
-                if store.count(folders[run]) > counts[run] and len(rows := store.rows(folders[run])) > counts[run]:
-                    counts[run] = len(rows)
-                    shown.show(run, rows)
-                    on_rows(run, rows)
-            open_runs -= {futures[future] for future in finished}
-            shown.step(open_runs)
-            errors = [error for future in finished if (error := future.exception())]
-            broken = next((error for error in errors if not isinstance(error, LadderError)), None)
-            if broken:
-                raise _explained(broken, runs, counts)
-            faults += errors
+            try:
+                done, pending = executor.wait(pending, LOOK)
+            except WorkerLostError:
+                raise watch.lost() from None
+            watch.look({futures[future] for future in done})
+            faults += _faults(sorted(done, key=futures.get))
             if faults and not to_the_end:
                 raise faults[0]
     if faults:
@@ -85,80 +133,65 @@ def train_runs(
         raise RunsFailedError(f"{faults[0]}{more}")
 
 
-def computed_here(recipes, executor):
-    """Return {rung: fingerprint} as the processes of `executor` compute it.
+class _Watch:
+    """Looks into the store for what runs have finished, and shows it."""
 
-    A cluster's workers check what was planned themselves; where nothing was, it is what this process computes.
-    """
-    recipes = list(recipes)
-    if isinstance(executor, cluster.Cluster):
-        return {recipe.rung: recipe.fingerprint or fingerprint(recipe) for recipe in recipes}
-    found = executor.map(fingerprint, recipes)
-    return {recipe.rung: bits for recipe, bits in zip(recipes, found, strict=True)}
+    def __init__(self, job, shown, on_rows):
+        self.job, self.shown, self.on_rows = job, shown, on_rows
+        self.folders = job.folders()
+        self.counts, self.open = [0] * len(job.runs), set(range(len(job.runs)))
 
+    def look(self, ended=frozenset()):
+        """Show the epochs finished since the last look. ended: the runs that have ended or failed since."""
+        for run in sorted(self.open):
+            # counting files is cheap, reading them is not
+            if store.count(self.folders[run]) > self.counts[run]:
+                self._show(run, store.rows(self.folders[run]))
+        self.open -= ended
+        self.shown.step(self.open)
 
-@contextmanager
-def training_pool(workers):
-    """Yield what `train_runs` submits to: the cluster at DASK_SCHEDULER_ADDRESS, or else a pool of processes here."""
-    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
-    with cluster.connected(address) if address else process_pool(workers) as executor:
-        yield executor
+    def lost(self):
+        """Return a LadderError that says which runs were unfinished when a process died."""
+        self.look()
+        at = [
+            f"rung {recipe.rung} seed {seed} in epoch {count + 1}"
+            for (recipe, seed), count in zip(self.job.runs, self.counts, strict=True)
+            if count < recipe.epochs
+        ]
+        return LadderError(
+            "a training process was killed from outside (too little memory?); unfinished, among others: "
+            f"{', '.join(at[:4])}; finished epochs are kept, so start again to continue"
+        )
 
-
-@contextmanager
-def process_pool(workers):
-    """Yield an executor with `workers` fresh processes of one thread each, which die with this one.
-
-    They start at once, and import torch while their parent is busy with something else. An exception ends them
-    at once: their finished epochs are in the store.
-    """
-    context = multiprocessing.get_context("spawn")  # a fork would copy this process's threads' locks
-    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
-    for _ in range(workers):
-        executor.submit(_import_torch)
-    try:
-        yield executor
-    except BaseException as error:
-        for process in multiprocessing.active_children():
-            process.kill()
-        if isinstance(error, BrokenProcessPool):
-            raise LadderError("a worker process was killed from outside (too little memory?); start again") from None
-        raise
-    finally:
-        executor.shutdown(cancel_futures=True)
+    def _show(self, run, rows):
+        if len(rows) > self.counts[run]:
+            self.counts[run] = len(rows)
+            self.shown.show(run, rows)
+            self.on_rows(run, rows)
 
 
-def _import_torch():
-    import ladder.run  # noqa: F401
+def _submit(job, folders, executor):
+    """Return {Future: place of its run in the job}."""
+    away = isinstance(executor, Cluster)
+    futures = {}
+    for run, (recipe, seed) in enumerate(job.runs):
+        arguments = recipe, job.images, job.labels, seed
+        future = (
+            executor.submit_run(*arguments, folders[run]) if away else executor.submit(_train, *arguments, job.root)
+        )
+        futures[future] = run
+    return futures
 
 
 def _train(recipe, images, labels, seed, root):
-    import torch
-
-    store.train(recipe, torch.from_numpy(images), torch.from_numpy(labels), seed, root)
-
-
-def _start_worker():
-    """Leave Ctrl-C to the parent process, and end when it ends, be it by SIGKILL."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    """Train a run in a worker. Its epochs are in the store, so they need not travel back."""
+    store.train(recipe, images, labels, seed, root)
 
 
-def _end_with_parent():
-    wait_for([multiprocessing.parent_process().sentinel])
-    os._exit(1)
-
-
-def _explained(error, runs, counts):
-    """Return what a run's future failed with; for a broken pool a LadderError that says what was at work."""
-    if not isinstance(error, BrokenProcessPool):
-        return error
-    at = [
-        f"rung {recipe.rung} seed {seed} in epoch {count + 1}"
-        for (recipe, seed), count in zip(runs, counts, strict=True)
-        if count < recipe.epochs
-    ]
-    return LadderError(
-        "a training process was killed from outside (too little memory?); unfinished, among others: "
-        f"{', '.join(at[:4])}; finished epochs are kept, so start again to continue"
-    )
+def _faults(done):
+    """Return the LadderErrors of runs that failed. Raises what nobody foresaw."""
+    errors = [error for future in done if (error := future.exception())]
+    for error in errors:
+        if not isinstance(error, LadderError):
+            raise error
+    return errors

@@ -1,30 +1,33 @@
 """The store of runs, `.runs/`: finished epochs survive a kill, finished runs are never repeated.
 
-One folder a run, named by a digest of all that decides its bytes; one safetensors file an epoch, with the
-weights, the optimizer's state, the row of metrics and a checksum. A file is written whole or not at all, so
-whatever stands there under its final name is either right or was damaged later, which the checksum tells.
+Each run has a folder, named by a digest of all that decides its bytes. Each epoch is a safetensors file there, with the
+weights, the optimizer's state, the row of metrics and a checksum. A file is written whole or not at all. A file under
+its final name is therefore right, unless it was damaged later, which the checksum shows.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import time
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import safetensors
+from filelock import FileLock, Timeout
+from torch import Tensor
 
-from ladder.cards import recipe_content
+from ladder.cards import Recipe, recipe_content
 from ladder.data.tensors import write_tensors
 from ladder.exceptions import LadderError, is_out_of_memory
 from ladder.files import write_bytes
 from ladder.training import run
+from ladder.training.run import Epoch
 
 
 def _runs():
-    """Return the store's folder: an experiment that DVC runs in a copy, below .dvc/tmp/, shares its repository's."""
+    """Return the folder of the store. An experiment in a copy made by DVC, below .dvc/tmp/, uses its repository's."""
     copied_from = (folder.parent for folder in Path.cwd().parents if folder.name == ".dvc")
     return next(copied_from, Path()) / ".runs"
 
@@ -32,7 +35,7 @@ def _runs():
 RUNS = _runs()
 
 
-def digest(recipe, images, labels, seed):
+def digest(recipe: Recipe, images: Tensor, labels: Tensor, seed: int) -> str:
     """Return the name of a run: a hash of the recipe (its fingerprint included), the data and the seed."""
     content = recipe_content(recipe) | {"rung": None, "seed": seed}
     sha = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
@@ -41,17 +44,24 @@ def digest(recipe, images, labels, seed):
     return sha.hexdigest()[:24]
 
 
-def folder_of(recipe, images, labels, seed, root=RUNS):
+def folder_of(recipe: Recipe, images: Tensor, labels: Tensor, seed: int, root: Path = RUNS) -> Path:
     """Return the folder of a run in the store under `root`."""
     return Path(root) / digest(recipe, images, labels, seed)
 
 
-def train(recipe, images, labels, seed, root=RUNS, on_saved=lambda path: None):
+def train(
+    recipe: Recipe,
+    images: Tensor,
+    labels: Tensor,
+    seed: int,
+    root: Path = RUNS,
+    on_saved: Callable[[Path], None] = lambda path: None,
+) -> list[Epoch]:
     """Return the Epochs of a run, training only those that the store under `root` lacks.
 
-    on_saved is called with the file of each epoch that was trained.
-    Another process at the same run is waited for, then its epochs are used. Raises LadderError, naming
-    rung, seed and epoch, where a loss is not finite or the memory is not enough.
+    on_saved is called with the file of each epoch that was trained. Where another process trains the same run, this one
+    waits and uses its epochs. Raises LadderError that names rung, seed and epoch where a loss is not finite or the
+    memory is not enough.
     """
     folder = folder_of(recipe, images, labels, seed, root)
     with _locked(folder):
@@ -67,9 +77,9 @@ def train(recipe, images, labels, seed, root=RUNS, on_saved=lambda path: None):
     return done
 
 
-def load(folder, limit):
+def load(folder: Path, limit: int) -> list[Epoch]:
     """Return the Epochs 1, 2, ... of a run's folder, up to the first that is missing or damaged."""
-    if folder.exists():
+    with suppress(OSError):  # no such run; or a store that can only be read
         os.utime(folder)  # used now: see `prune`
     done = []
     while len(done) < limit and (epoch := _read(_path(folder, len(done) + 1), folder.name)) is not None:
@@ -77,7 +87,7 @@ def load(folder, limit):
     return done
 
 
-def finished(recipe, images, labels, seed, root=RUNS):
+def finished(recipe: Recipe, images: Tensor, labels: Tensor, seed: int, root: Path = RUNS) -> list[Epoch]:
     """Return the Epochs of a run that was trained. Raises LadderError where some are missing or damaged."""
     folder = folder_of(recipe, images, labels, seed, root)
     done = load(folder, recipe.epochs)
@@ -86,7 +96,7 @@ def finished(recipe, images, labels, seed, root=RUNS):
     return done
 
 
-def rows(folder):
+def rows(folder: Path) -> list[dict]:
     """Return the rows of metrics of a run's finished epochs, without reading their weights."""
     found = []
     while (path := _path(folder, len(found) + 1)).exists():
@@ -98,35 +108,35 @@ def rows(folder):
     return found
 
 
-def count(folder):
+def count(folder: Path) -> int:
     """Return how many files of epochs a run's folder holds, without reading them."""
     return sum(1 for _ in folder.glob("epoch-*.safetensors"))
 
 
-def carry_out(folder):
-    """Return {name: bytes} of a run's finished epochs, to be carried to another machine."""
+def pack(folder: Path) -> dict[str, bytes]:
+    """Return {name: bytes} of a run's finished epochs, for another machine."""
     return {path.name: path.read_bytes() for path in sorted(folder.glob("epoch-*.safetensors"))}
 
 
-def carry_in(folder, files):
-    """Write what `carry_out` returned into a run's folder."""
+def unpack(folder: Path, files: dict[str, bytes]) -> None:
+    """Write into a run's folder what `pack` returned."""
     with _locked(folder):
         for name, content in files.items():
             write_bytes(folder / name, content)
 
 
-def prune(days, root=RUNS):
-    """Remove the runs not used for `days` days, but none in training. Return how many runs and bytes that were."""
+def prune(days: int, root: Path = RUNS) -> tuple[int, int]:
+    """Remove the runs not used for `days` days, except those in training. Return how many runs and bytes that were."""
     removed, size = 0, 0
     for folder in sorted(Path(root).glob("*/")):
         if time.time() - folder.stat().st_mtime < days * 86400:
             continue
         try:
-            with _locked(folder, fcntl.LOCK_NB):
+            with _locked(folder, wait=False):
                 size += sum(path.stat().st_size for path in folder.iterdir())
                 shutil.rmtree(folder)
                 removed += 1
-        except BlockingIOError:
+        except Timeout:
             continue
     return removed, size
 
@@ -173,15 +183,36 @@ def _path(folder, number):
 
 
 @contextmanager
-def _locked(folder, how=0):
-    """Hold the run's lock; the system lets go of it when the process ends, however it ends.
+def _locked(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Hold the run's lock. The system releases it when the process ends, however it ends.
 
-    how: 0 to wait for it, LOCK_NB to raise BlockingIOError where another process holds it.
+    Raises filelock.Timeout where another process holds it and `wait` is false, LadderError where the store is not as
+    needed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | how)
+    # a soft lock would outlive a process that is killed
+    lock = FileLock(folder / "lock", blocking=wait, fallback_to_soft=False)
+    _acquire(lock, folder)
+    try:
         yield
+    finally:
+        lock.release()
+
+
+def _acquire(lock, folder):
+    try:
+        while not lock.is_locked:
+            folder.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # `prune` has just removed the folder
+                lock.acquire()
+    except (FileExistsError, NotADirectoryError):
+        raise LadderError(f"{folder.parent} is a file; move it away, since runs are kept in a folder there") from None
+    except Timeout:
+        raise
+    except OSError as error:
+        raise LadderError(
+            f"{folder}: cannot be opened: {error.strerror}; give yourself the right to read and write {folder.parent}, "
+            "or move it away"
+        ) from error
 
 
 def _explained(error, epoch):
