@@ -195,7 +195,7 @@ def test_dropout_inside_a_residual_is_drawn_for_its_own_elements():
     draw_dropout(network, 64, torch.Generator().manual_seed(0))
     for module in drops:
         count = 64 * module.elements
-        assert 0 <= module.dropped_indices.min()
+        assert module.dropped_indices.min() >= 0
         assert module.dropped_indices.max() < count
         deviation = (module.p * (1 - module.p) / count) ** 0.5
         assert abs(len(module.dropped_indices) / count - module.p) < 4.5 * deviation
