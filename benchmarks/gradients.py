@@ -3,7 +3,7 @@
     python -m benchmarks.gradients      # needs data/processed/, which `dvc repro preprocess` makes
 
 Relative Euclidean distance over all weights, one thread, no dropout: the error of torch's own batch normalisation in
-channels_last memory is why the run has a normalisation of its own (ladder/layers.py).
+channels_last memory is why the run has a normalisation of its own (ladder/network/layers.py).
 """
 
 import torch

@@ -1,6 +1,7 @@
 """The run: the same bytes however it is started, and the same learning as plain PyTorch's."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from projects import REPOSITORY, SMALL, as_bytes, small
 from torch import nn
 from torch.nn import functional as F
 
+from ladder import machine
 from ladder.cards import losses
 from ladder.data.synthetic import synthetic_digits
 from ladder.exceptions import LadderError
@@ -251,3 +253,28 @@ def test_another_torch_has_another_fingerprint(monkeypatch):
     before = fingerprint(small(epochs=1))
     monkeypatch.setattr(torch, "__version__", "2.16.0+cpu")
     assert fingerprint(small(epochs=1)) != before
+
+
+INSTRUCTION_SETS = """
+from ladder import machine
+machine.configure(portable=True)
+import torch
+print(torch.backends.cpu.get_cpu_capability(), flush=True)
+torch.nn.functional.conv2d(torch.ones(2, 3, 8, 8), torch.ones(4, 3, 3, 3))
+torch.ones(50, 50) @ torch.ones(50, 50)
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="these libraries choose by instruction set on x86-64 alone")
+def test_a_portable_run_caps_all_three_libraries():
+    """They say themselves which instruction set they use; MKL says that it keeps to the bits of any processor."""
+    variables = {name: value for name, value in os.environ.items() if name not in machine.PORTABLE}
+    variables |= {"MKL_VERBOSE": "1", "ONEDNN_VERBOSE": "1"}
+    command = [sys.executable, "-c", INSTRUCTION_SETS]
+    done = subprocess.run(command, cwd=REPOSITORY, env=variables, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert "AVX2" in lines
+    assert any(line.endswith("cpu,isa:Intel AVX2") for line in lines)
+    products = [line for line in lines if line.startswith("MKL_VERBOSE SGEMM")]
+    assert products
+    assert all("CNR:COMPATIBLE" in line for line in products)

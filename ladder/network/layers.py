@@ -10,7 +10,7 @@ a forward convolution.
 import functools
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
@@ -26,11 +26,11 @@ class Drop(nn.Module):
     elements: how many an image has at this layer. `draw_dropout` must have been called for every batch.
     """
 
-    def __init__(self, p, elements):
+    def __init__(self, p: float, elements: int):
         super().__init__()
         self.p, self.elements, self.dropped_indices = p, elements, None
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return _Drop.apply(x, self.dropped_indices, 1 / (1 - self.p)) if self.training else x
 
 
@@ -41,11 +41,11 @@ class NormReluDrop(nn.BatchNorm2d):
     may be overwritten.
     """
 
-    def __init__(self, channels, relu, p, elements, in_place):
+    def __init__(self, channels: int, relu: bool, p: float, elements: int, in_place: bool):
         super().__init__(channels)
         self.relu, self.p, self.elements, self.in_place, self.dropped_indices = relu, p, elements, in_place, None
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             y = super().forward(x)
             return y.relu_() if self.relu else y
@@ -60,17 +60,17 @@ class NormReluDrop(nn.BatchNorm2d):
 class UnpaddedConv(nn.Conv2d):
     """A 3x3 convolution without padding, stride, dilation, groups or bias, with a faster backward."""
 
-    def __init__(self, channels, out):
+    def __init__(self, channels: int, out: int):
         super().__init__(channels, out, 3, bias=False)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return _UnpaddedConv.apply(x, self.weight)
 
 
-def draw_dropout(network, images, generator):
+def draw_dropout(network: nn.Module, images: int, generator: Generator) -> None:
     """Draw, for a batch of `images` images, which elements every dropout of a network drops.
 
-    Layers of one probability are drawn together, end to end: one draw costs a fraction of five small ones.
+    Layers of one probability are drawn together, end to end: one large draw costs a fraction of several small ones.
     """
     by_p = {}
     for module in network.modules():
@@ -84,7 +84,7 @@ def draw_dropout(network, images, generator):
             module.dropped_indices = indices[start:stop] - first
 
 
-def bernoulli_indices(p, count, generator):
+def bernoulli_indices(p: float, count: int, generator: Generator) -> Tensor:
     """Return the sorted indices (int64) of the ones in `count` independent draws, each one with probability p.
 
     The gaps between ones are geometric, so they are drawn instead, by integers alone: a random integer is
@@ -104,7 +104,7 @@ def bernoulli_indices(p, count, generator):
 
 
 @functools.cache
-def _gap_table(p, device):
+def _gap_table(p: float, device: torch.device) -> tuple[Tensor, Tensor, int]:
     """Return (limits, guide, tail): limits[k] is P(gap <= k + 1) in units of 2**-62; see bernoulli_indices."""
     keep, survival, limits = 2**BITS - int(p * 2**BITS), 2**BITS, []
     while survival:
@@ -204,29 +204,29 @@ class _UnpaddedConv(torch.autograd.Function):
         return grad_x, torch.ops.aten.convolution_backward(grad, x, weight, None, *sizes, only_weight)[1]
 
 
-def _zeroed(x, indices):
+def _zeroed(x: Tensor, indices: Tensor) -> Tensor:
     """Zero, in place, the elements of x (dense, in any layout) at these indices of its memory. Return x."""
     x.as_strided((x.numel(),), (1,)).index_fill_(0, indices, 0)
     return x
 
 
-def _rows(x):
+def _rows(x: Tensor) -> Tensor:
     """Return a map [N, C, H, W] as a matrix [N*H, W*C]: a view where x is channels_last."""
     n, c, h, w = x.shape
     return x.permute(0, 2, 3, 1).reshape(n * h, w * c)
 
 
-def _as_map(rows, like):
+def _as_map(rows: Tensor, like: Tensor) -> Tensor:
     """Return a matrix [N*H, W*C] as a channels_last map of the shape of `like`: a view."""
     n, c, h, w = like.shape
     return rows.view(n, h, w, c).permute(0, 3, 1, 2)
 
 
-def _across(channel_values, width):
+def _across(channel_values: Tensor, width: int) -> Tensor:
     """Return one value a channel [C] repeated for every pixel of a row [W*C]."""
     return channel_values.expand(width, -1).reshape(-1)
 
 
-def _by_channel(rows, channels):
+def _by_channel(rows: Tensor, channels: int) -> Tensor:
     """Return the sums [C] over a matrix [N*H, W*C]."""
     return rows.sum(0).view(-1, channels).sum(0)

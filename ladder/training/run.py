@@ -1,7 +1,7 @@
 """A run: one recipe trained from one random seed. A pure function of its arguments, epoch by epoch.
 
 Randomness is a function of (seed, epoch), not of history: every epoch seeds a generator of its own for
-order, augmentation and dropout. So a run continues from any epoch with nothing but weights, optimizer
+order, augmentation and dropout. Therefore a run continues from any epoch with nothing but weights, optimizer
 state and the rows so far, and ends with the bytes of an uninterrupted one.
 """
 
