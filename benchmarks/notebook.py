@@ -1,6 +1,7 @@
 """The loop of the sources' notebooks, written out: what everybody writes first, of torch's and torchvision's parts."""
 
 import os
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
@@ -11,10 +12,16 @@ from torchvision import transforms
 from tqdm import tqdm
 
 from ladder import cards
-from ladder.cards import layer_table
+from ladder.cards import Recipe, layer_table
+from ladder.cards.operations import Conv
+
+if TYPE_CHECKING:
+    from benchmarks.throughput import Clock
 
 
-def loop(recipe, images, labels, workers, batch_size, clock):
+def loop(
+    recipe: Recipe, images: torch.Tensor, labels: torch.Tensor, workers: int, batch_size: int, clock: "Clock"
+) -> None:
     """Train batches in the loop of the sources' notebooks until `clock` says that it was the last one.
 
     The loader transforms one Pillow image after another; layers, loss and optimizer are torch's defaults; the
@@ -55,7 +62,7 @@ class Pictures:
         return self.transform(Image.fromarray(self.images[index, 0].numpy())), int(self.labels[index])
 
 
-def transforms_of(recipe):
+def transforms_of(recipe: Recipe) -> transforms.Compose:
     """Return a recipe's augmentation and normalisation as torchvision transforms."""
     steps = []
     for step in recipe.augment:
@@ -68,7 +75,7 @@ def transforms_of(recipe):
     return transforms.Compose([*steps, transforms.ToTensor(), normalise])
 
 
-def network_of(recipe):
+def network_of(recipe: Recipe) -> nn.Sequential:
     """Return a recipe's network of torch's own layers, in torch's own memory layout."""
     make = {
         "conv": lambda row: nn.Conv2d(row.in_shape[0], row.layer.out, **convolution(row.layer)),
@@ -84,13 +91,13 @@ def network_of(recipe):
     return nn.Sequential(*(make[row.layer.name](row) for row in layer_table(recipe)))
 
 
-def convolution(layer):
+def convolution(layer: Conv) -> dict:
     """Return a convolution's arguments beside its channels."""
     arguments = layer.model_dump(exclude={"out"})
     return arguments | {"kernel_size": arguments.pop("kernel")}
 
 
-def optimizer_of(recipe, model):
+def optimizer_of(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     """Return a recipe's optimizer as torch makes it unless told otherwise."""
     if isinstance(recipe.optimizer, cards.Sgd):
         momentum = recipe.optimizer.momentum

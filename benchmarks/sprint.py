@@ -1,36 +1,37 @@
 """Time from untrained to 99.4 %: the sources' loop with net9's recipe, against the rung `sprint`.
 
-    python -m benchmarks.sprint     # about two minutes; needs data/processed/, which `dvc repro preprocess` makes
+    python -m benchmarks.sprint     # about a minute; needs data/processed/, which `dvc repro preprocess` makes
 
 The loop has the whole machine to itself. A sample of its batches is timed, before and after, and scaled to the epochs
 that net9's mean accuracy takes to reach the target. `sprint` is really trained, to its end, one seed a core, all at
-once, at portable settings; then its models are tested.
+once; then its models are tested.
 """
 
 import argparse
 import json
 import statistics
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.throughput import SAMPLE, SETTINGS, data, machine_line, side_by_side, stock_environment, theirs
+from benchmarks.throughput import SAMPLE, SETTINGS, data, loop, machine_line, side_by_side
 from ladder import cards, machine
+from ladder.cards import Recipe
 
 SOURCE, OURS = "net9", "sprint"
 REACHED = Path(f"reports/rungs/{SOURCE}/metrics.json")
 TEST = Path("data/processed/test.safetensors")
 
 
-def loop_epoch(seconds):
+def loop_epoch(seconds: float) -> float:
     """Return seconds an epoch of the sources' loop, in the better of its settings."""
-    stock_environment()
-    return min(side_by_side(partial(theirs, SOURCE, *setting, seconds), 1)[0] for setting in SETTINGS)
+    return min(side_by_side(partial(loop, SOURCE, *setting, seconds), 1)[0] for setting in SETTINGS)
 
 
-def trained(recipe, seed):
+def trained(recipe: Recipe, seed: int) -> tuple[float, float]:
     """Return (seconds of training, test accuracy in percent) of a run of one seed."""
     from ladder.data.tensors import read_tensors
     from ladder.evaluation.measure import accuracy_of
@@ -44,15 +45,14 @@ def trained(recipe, seed):
     return seconds, accuracy_of(recipe, weights, test["images"], test["labels"])
 
 
-def sprints(recipe):
+def sprints(recipe: Recipe) -> list[tuple[float, float]]:
     """Return what `trained` returns for one seed a core, all at once."""
-    machine.configure(recipe.portable)
     cores = machine.workers()
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
         return list(pool.map(partial(trained, recipe), range(cores)))
 
 
-def compare(recipe, seconds):
+def compare(recipe: Recipe, seconds: float) -> Iterator[str]:
     """Yield the lines of the comparison. seconds: of each sample of the loop."""
     epochs = json.loads(REACHED.read_text())["reached_epoch"]
     if epochs is None:
@@ -70,7 +70,8 @@ def compare(recipe, seconds):
     yield f"{OURS} is {times:.1f} times as fast with one core, {times * len(found):.1f} times with all"
 
 
-def main():
+def main() -> None:
+    """Print the comparison, line by line as it comes."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="half a second a sample, one epoch: to see that it works")
     quick = parser.parse_args().quick

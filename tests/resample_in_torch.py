@@ -1,21 +1,22 @@
 """Resize, rotate and move batches of uint8 images in integers: the same pixels on any processor and on a GPU.
 
 The sources transform Pillow images. Pillow resizes and rotates 8-bit images in fixed point, so `resize` and `rotate`
-have its every pixel. `affine` is its own, and has Pillow's pixels but for rounding.
+give the same pixels as Pillow. `affine` gives Pillow's pixels up to rounding.
 """
 
 import functools
 import math
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from ladder.portable_math import cosine, sine
 
-FRACTION_BITS = 7  # of a pixel's place between its neighbours
+FRACTION_BITS = 7  # of a source coordinate, between two pixels
 
 
-def resize(images, size):
+def resize(images: Tensor, size: int) -> Tensor:
     """Return uint8 images [N, 1, S, S] resized to [N, 1, size, size], bilinear.
 
     Weights are integers of 22 bits, columns first, rows second, each rounded to 8 bits, as in Pillow's
@@ -33,7 +34,7 @@ def resize(images, size):
     return torch.cat(chunks).contiguous()
 
 
-def rotate(images, angles, fill):
+def rotate(images: Tensor, angles: Tensor, fill: int) -> Tensor:
     """Return uint8 images [N, 1, S, S] rotated about their centres, nearest pixel, `fill` where there was none.
 
     angles: float64 [N], degrees, counter-clockwise. Source coordinates are fixed-point with 16 binary
@@ -51,14 +52,14 @@ def rotate(images, angles, fill):
     column, row = step.view(1, 1, -1), step.view(1, -1, 1)
     x = ((x0 + row * across) + column * along).bitwise_right_shift_(16).clamp_(-1, side)
     y = ((y0 + row * along) - column * across).bitwise_right_shift_(16).clamp_(-1, side)
-    # a border of `fill` takes in all that lies outside; one index into all images at once is the fastest gather
+    # A border of `fill` stands for all that lies outside. One index into all images at once is the fastest gather.
     framed = F.pad(images, (1, 1, 1, 1), value=fill)
     first = torch.arange(len(images), dtype=torch.int32, device=images.device).view(-1, 1, 1) * (side + 2) ** 2
     source = y.add_(1).mul_(side + 2).add_(x).add_(first + 1)
     return framed.view(-1).index_select(0, source.view(-1)).view(images.shape)
 
 
-def shift(images, shifts, reach):
+def shift(images: Tensor, shifts: Tensor, reach: int) -> Tensor:
     """Return uint8 images [N, 1, S, S] moved by whole pixels, black where there was none: the pixels of `affine`.
 
     shifts: int64 [2, N], pixels right and down in ±reach.
@@ -68,11 +69,11 @@ def shift(images, shifts, reach):
     right, down = shifts
     first = torch.arange(len(images), device=images.device) * width**2 + (reach - down) * width + (reach - right)
     rows = first.view(-1, 1) + torch.arange(side, device=images.device) * width
-    # from any pixel on, the `side` next ones: a view, from which a row is copied as a whole
+    # The view has, for each pixel, the `side` pixels from there on; so a row is copied as a whole.
     return framed.view(-1).unfold(0, side, 1).index_select(0, rows.view(-1)).view(images.shape)
 
 
-def affine(images, angles, shifts, scales, shears):
+def affine(images: Tensor, angles: Tensor, shifts: Tensor, scales: Tensor, shears: Tensor) -> Tensor:
     """Return uint8 images [N, 1, S, S] turned, scaled, sheared and moved: bilinear, black where there was none.
 
     All are float64. angles [N]: half turns in [-1, 1], clockwise; shifts [2, N]: pixels right and down; scales [N]:
@@ -88,25 +89,25 @@ def affine(images, angles, shifts, scales, shears):
     right, down = centre + shifts
     x0 = _fixed(centre - x_column * right - x_row * down)
     y0 = _fixed(centre - y_column * right - y_row * down)
-    x = _places(x0, _fixed(x_column), _fixed(x_row), side)
-    y = _places(y0, _fixed(y_column), _fixed(y_row), side)
+    x = _coordinates(x0, _fixed(x_column), _fixed(x_row), side)
+    y = _coordinates(y0, _fixed(y_column), _fixed(y_row), side)
     return _bilinear(images, x, y)
 
 
-def _places(first, by_column, by_row, side):
-    """Return source places [N, S, S] in 2**-FRACTION_BITS pixels, held to the frame of black around the image."""
+def _coordinates(first: Tensor, by_column: Tensor, by_row: Tensor, side: int) -> Tensor:
+    """Return source coordinates int32 [N, S, S] in 2**-FRACTION_BITS pixels, clamped to the black frame."""
     step = torch.arange(side, dtype=torch.int32, device=first.device)
     shift = 16 - FRACTION_BITS
     rows = first + by_row * step.view(1, -1, 1) + 2 ** (shift - 1)
-    places = (rows + by_column * step.view(1, 1, -1)).bitwise_right_shift_(shift)
-    return places.clamp_(-(2**FRACTION_BITS), side * 2**FRACTION_BITS)
+    coordinates = (rows + by_column * step.view(1, 1, -1)).bitwise_right_shift_(shift)
+    return coordinates.clamp_(-(2**FRACTION_BITS), side * 2**FRACTION_BITS)
 
 
-def _bilinear(images, x, y):
-    """Return what uint8 images [N, 1, S, S] show at places x and y, int32 [N, S, S] as `_places` has them."""
+def _bilinear(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Return what uint8 images [N, 1, S, S] show at x and y, int32 [N, S, S] as `_coordinates` returns them."""
     side, one = images.shape[-1], 2**FRACTION_BITS
     framed = F.pad(images, (1, 2, 1, 2)).to(torch.int32).squeeze(1)
-    # two numbers in one: a pixel and, 16 bits up, the pixel below it, so that one product weighs both
+    # An integer holds two: a pixel and, 16 bits higher, the pixel below it, so that one product weighs both.
     pairs = (framed[:, :-1] + (framed[:, 1:] << 16)).view(-1)
     height, width = side + 2, side + 3
     first = torch.arange(len(images), dtype=torch.int32, device=images.device).view(-1, 1, 1) * (height * width)
@@ -119,13 +120,13 @@ def _bilinear(images, x, y):
     return sums.bitwise_right_shift_(2 * FRACTION_BITS).to(torch.uint8).view(images.shape)
 
 
-def _fixed(values):
+def _fixed(values: Tensor) -> Tensor:
     """Return float64 values [N] as int32 [N, 1, 1] with 16 binary digits after the point."""
     return torch.floor(values * 65536 + 0.5).to(torch.int32).view(-1, 1, 1)
 
 
 @functools.cache
-def _weights(old, new):
+def _weights(old: int, new: int) -> list[tuple[int, ...]]:
     """Return the weight of each of `old` pixels in each of `new` ones: [old][new] integers out of 2**22."""
     scale = old / new
     support = max(scale, 1.0)

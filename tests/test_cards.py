@@ -1,11 +1,15 @@
 """Cards against the sources' facts, and what a bad card or parameter says."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from projects import REPOSITORY
 from torch import nn
 
 from ladder import cards, files
@@ -169,6 +173,37 @@ BAD_CARDS = {
         "augment: item 1: affine.translate: 1.5 will not do: input should be a valid integer"
     ),
     "title: x\ngoal: y\nextends: net7\nrecipe: {fingerprint: abc}": "'fingerprint' is no key of a card's recipe",
+    "title: x\ngoal: y\nextends: net7\nrecipe: {optimizer: adamw}": (
+        "optimizer: unknown name 'adamw'; did you mean 'adam'?"
+    ),
+    "title: x\ngoal: y\nextends: net7\nrecipe: {schedule: one_cycl}": (
+        "schedule: unknown name 'one_cycl'; did you mean 'one_cycle'?"
+    ),
+    "title: x\ngoal: y\nextends: net7\nrecipe: {loss: mse}": (
+        "loss: unknown name 'mse'; there are nll, cross_entropy, l1"
+    ),
+    "title: x\ngoal: y\nextends: net7\nrecipe: {loss: [nll]}": (
+        "loss: expected a name or one `name: {...}`, not ['nll']"
+    ),
+    "title: x\ngoal: y\nextends: net7\nagainst: bad": "against: a rung cannot be judged against itself",
+    "title: x\ngoal: y\nextends: ../net7": "extends: '../net7' is not a valid name; a name has up to 60 letters",
+    "title: x\ngoal: y\nextends: net7\nagainst: '-h'": "against: '-h' is not a valid name",
+    "title: x\ngoal: y\nextends: net7\ninput: {std: 1e-320}": (
+        "input.std: 1e-320 will not do: input should be greater than or equal to 0.0001"
+    ),
+    "title: x\ngoal: y\nextends: net7\ninput: {mean: 1e308}": (
+        "input.mean: 1e+308 will not do: input should be less than"
+    ),
+    "title: x\ngoal: y\nextends: net7\nnetwork: [relu, {residual: [tanh, {conv: {out: 4}}]}, log_softmax]": (
+        "network: layer 2: residual: layer 2: conv.kernel: Field required"
+    ),
+    f"title: x\ngoal: y\nextends: net7\nnetwork: {'[' * 500}{']' * 500}": "lists and mappings are nested too deeply",
+    f"title: x\ngoal: y\nextends: net7\nnetwork: [{'{residual: [' * 9}relu{']}' * 9}, log_softmax]": (
+        "sequences are nested more than 8 deep"
+    ),
+    f"title: x\ngoal: y\nextends: net7\nrecipe: {{epochs: '{'x' * 5000}'}}": (
+        "xxx… will not do: input should be a valid int"
+    ),
     "title: [x": "not valid YAML",
     "just text": "expected keys and values",
 }
@@ -183,6 +218,87 @@ def test_a_bad_card_is_one_line_that_names_file_key_and_mend(card, rungs):
     assert "bad.yaml" in text
     assert BAD_CARDS[card] in text
     assert "\n" not in text
+    assert len(text) < 400
+
+
+def refused(rungs):
+    """Return what resolving the card `bad` says, which is one line."""
+    with pytest.raises(LadderError) as raised:
+        cards.resolve("bad", cards=rungs)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_a_card_that_is_a_named_pipe_is_refused_and_not_waited_for(rungs):
+    os.mkfifo(rungs / "bad.yaml")
+    assert refused(rungs) == f"{rungs}/bad.yaml: a card must be a plain file"
+
+
+def test_a_card_that_is_a_folder_or_a_dead_link_is_refused(rungs):
+    (rungs / "bad.yaml").mkdir()
+    assert refused(rungs) == f"{rungs}/bad.yaml: a card must be a plain file"
+    (rungs / "bad.yaml").rmdir()
+    (rungs / "bad.yaml").symlink_to("nowhere.yaml")
+    assert refused(rungs) == f"{rungs}/bad.yaml: a card must be a plain file"
+
+
+def test_a_card_that_links_to_a_foreign_file_is_refused_and_its_content_not_shown(rungs, tmp_path):
+    (tmp_path / "secret").write_text("password 123")
+    (rungs / "bad.yaml").symlink_to(tmp_path / "secret")
+    assert refused(rungs) == f"{rungs}/bad.yaml: a card must not be a link to a file outside its folder"
+
+
+def test_a_card_may_link_to_another_and_the_folder_may_be_a_link(rungs, tmp_path):
+    (rungs / "same.yaml").symlink_to("net7.yaml")
+    (tmp_path / "linked").symlink_to(rungs)
+    assert cards.resolve("same", cards=tmp_path / "linked").network == cards.resolve("net7").network
+
+
+@pytest.mark.parametrize("name", ["-h", "a|b", "my card", "x;touch", "über", "a..b", "a\nb", "x" * 61])
+def test_a_card_with_a_name_that_could_be_something_else_is_one_line(name, rungs):
+    (rungs / f"{name}.yaml").write_text("extends: net7\ntitle: x\ngoal: y")
+    with pytest.raises(LadderError, match=r"/: '.* is not a valid name; a name has up to 60 letters") as raised:
+        cards.rung_names(rungs)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["net9", "0", "A-b_c.d", "x" * 60, "v1.2.3"])
+def test_ordinary_names_are_valid(name):
+    assert cards.check_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../net9", "a/b", "a.", ".a", "_a", "a\n", "a b", "é", "٣", 3, None])
+def test_other_names_are_not(name):
+    with pytest.raises(LadderError, match=r"^candidate: .* is not a valid name"):
+        cards.check_name(name, "candidate")
+
+
+def test_hidden_files_of_an_editor_are_no_cards(rungs):
+    (rungs / ".#net7.yaml").symlink_to("nobody@nowhere")
+    assert cards.rung_names(rungs) == cards.rung_names()
+
+
+def test_a_folder_without_cards_or_none_at_all_is_one_line(tmp_path):
+    with pytest.raises(LadderError, match=r"there is no rung 'net9' in .*; there are none$"):
+        cards.resolve("net9", cards=tmp_path)
+    with pytest.raises(LadderError, match=r"start in the repository's top folder$"):
+        cards.resolve("net9", cards=tmp_path / "nowhere")
+
+
+def test_a_rung_in_params_has_a_valid_name(tmp_path):
+    (tmp_path / "params.yaml").write_text("model: x; touch FILE\nseeds: 1\nevaluate: {target: 99}")
+    with pytest.raises(LadderError, match=r"params\.yaml: model: 'x; touch FILE' is not a valid name"):
+        cards.read_params(tmp_path / "params.yaml")
+
+
+def test_the_language_needs_no_torch():
+    """Torch reads its environment when it is imported, which `machine.configure` has to set before."""
+    code = (
+        "import sys; from ladder import cards; from ladder.cards import model_page, vocabulary; "
+        "cards.layer_table(cards.resolve('part3')); vocabulary.vocabulary(); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_fault_is_told_of_the_file_that_has_it(rungs):

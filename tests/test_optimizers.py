@@ -54,3 +54,39 @@ def test_five_steps_are_torchs(name):
             each.step()
     for key, a, b in zip(names, ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a.double(), b, rtol=2e-6, atol=2e-7, msg=key)
+
+
+class Factored(torch.optim.Optimizer):
+    """State as a factored second moment has it: sums over rows, not shaped like the parameter, and a count."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, {})
+
+    def step(self):
+        for parameter in self.param_groups[0]["params"]:
+            state = self.state[parameter]
+            state["count"] = state.get("count", torch.zeros((), dtype=torch.int64)) + 1
+            state["rows"] = parameter.detach().flatten(1).sum(1) * state["count"]
+            state["average"] = parameter.detach() * 2
+            state["unused"] = None
+
+
+def test_a_state_comes_back_whatever_its_shape_and_in_the_layout_that_kernels_need():
+    model = torch.nn.Conv2d(3, 4, 3, bias=False).to(memory_format=torch.channels_last)
+    optimizer, other = Factored(model.parameters()), Factored(model.parameters())
+    optimizer.step()
+    kept = {key: value.clone().contiguous() for key, value in optimizers.state_of(model, optimizer).items()}
+    assert {key: tuple(value.shape) for key, value in kept.items()} == {
+        "weight.count": (),
+        "weight.rows": (4,),
+        "weight.average": (4, 3, 3, 3),
+    }
+    optimizers.restore(model, other, kept)
+    restored = other.state[model.weight]
+    for key, value in restored.items():
+        assert torch.equal(value, optimizer.state[model.weight][key])
+        assert value.dtype == optimizer.state[model.weight][key].dtype
+        assert not value.requires_grad
+    assert restored["average"].stride() == model.weight.stride()
+    kept["weight.rows"].zero_()
+    assert restored["rows"].any(), "a copy"

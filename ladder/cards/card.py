@@ -30,9 +30,9 @@ class Source(Strict):
 class Reported(Strict):
     """What the source says it reached; accuracies in percent."""
 
-    parameters: Annotated[int, Field(ge=1)] | None = None
-    train_accuracy: Percent | None = None
-    test_accuracy: Percent | None = None
+    parameters: Annotated[int | None, Field(ge=1, description="of its network")] = None
+    train_accuracy: Annotated[Percent | None, Field(description="on training images")] = None
+    test_accuracy: Annotated[Percent | None, Field(description="on test images")] = None
     test_is: Annotated[
         Literal["best epoch", "last epoch"], Field(description="which of its epochs has that test accuracy")
     ] = "best epoch"

@@ -54,9 +54,11 @@ class Changes(Strict):
     remove: WhichLayers = Field([], description="the layers that are left out")
 
     @model_validator(mode="after")
-    def _not_empty(self):
+    def _not_empty_nor_contrary(self):
         if not (self.replace or self.insert_after or self.remove):
             raise ValueError(f"no changes; give one or several of {', '.join(Changes.model_fields)}")
+        for which in self.replace.keys() & set(self.remove):
+            raise ValueError(f"{f'layer {which}' if which[0].isdigit() else which} is both replaced and removed")
         return self
 
     def apply(self, network: list[Operation]) -> list[Operation]:
@@ -93,6 +95,8 @@ class Changes(Strict):
         if not layer.inside:
             return [layer]
         inside = self._sequence(layer.inside, f"{number}.", used, fronts)
+        if not inside:
+            raise ValueError(f"layer {number}, {layer.name}, would have no layers left; remove it instead")
         try:
             return [type(layer).model_validate({**dict(layer), layer.sole: inside})]
         except ValidationError as error:
