@@ -1,9 +1,10 @@
 """Shared by all tests: the real data."""
 
 import os
+import shutil
 
 import pytest
-from projects import REPOSITORY, run_module
+from projects import REPOSITORY, make_ladder, run_module
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +32,21 @@ def digits(mnist_folder):
         return torch.frombuffer(bytearray(content), dtype=torch.uint8).view(file.shape)
 
     return read(mnist.TRAIN_IMAGES).unsqueeze(1), read(mnist.TRAIN_LABELS)
+
+
+@pytest.fixture(scope="session")
+def ladder(digits, tmp_path_factory):
+    """Return a project with a ladder of two rungs, planned. Tests that write to it copy it first."""
+    return make_ladder(tmp_path_factory.mktemp("ladder"), digits)
+
+
+@pytest.fixture(scope="session")
+def trained(ladder, tmp_path_factory):
+    """Return a copy of the ladder whose runs are in its store, and what `train_ladder` said. Tests copy it first."""
+    folder = shutil.copytree(ladder, tmp_path_factory.mktemp("trained") / "ladder")
+    done = run_module("commands.train_ladder", folder, "quick", "longer", DIGIT_LADDER_WORKERS="2")
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
 
 
 @pytest.fixture(autouse=True, scope="session")

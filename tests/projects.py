@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from ladder import cards
+from ladder.files import dump_yaml, write_text
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -99,6 +100,34 @@ def make_planned(folder, digits, **params):
     (folder / "reports").mkdir(exist_ok=True)
     (folder / "reports/recipe.yaml").write_text(PLANNED[key])
     return folder
+
+
+QUICK = {"extends": RUNG, "title": "Quick", "goal": "Be quick.", "recipe": {"epochs": 2}}
+LONGER = QUICK | {"title": "Longer", "recipe": {"epochs": 6, "holdout": 100}}
+
+
+def make_ladder(folder, digits):
+    """Lay out a project with a ladder of two rungs, planned: `quick` with two seeds, `longer` with one."""
+    from ladder.training.fingerprint import fingerprint
+
+    make_project(folder, digits, model="quick")
+    (folder / "rungs/params.yaml").write_text("seeds: {quick: 2, longer: 1}\n")
+    for rung, card in {"quick": QUICK, "longer": LONGER}.items():
+        (folder / f"rungs/cards/{rung}.yaml").write_text(yaml.safe_dump(card))
+        recipe = cards.resolve(rung, cards=folder / cards.CARDS)
+        recipe = recipe.model_copy(update={"fingerprint": fingerprint(recipe)})
+        write_text(folder / f"reports/rungs/{rung}/recipe.yaml", dump_yaml(cards.recipe_content(recipe)))
+    return folder
+
+
+def epoch_files(folder):
+    """Return {file of an epoch in a project's store: (when it was written, its bytes)}."""
+    return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.glob(".runs/*/epoch-*")}
+
+
+def stored(root):
+    """Return {path below root: bytes} of a store, without its locks."""
+    return {name: content for name, content in contents(root).items() if Path(name).name != "lock"}
 
 
 def set_params(folder, **params):

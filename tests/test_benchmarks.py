@@ -64,7 +64,7 @@ def test_blocks_are_found_and_said_in_words():
 def test_the_passes_of_a_block_are_its_gradients():
     """A linear layer alone, so that the gradients are matrix products of what went in."""
     forward, backward = bits.passes(blocks.Block(5, 1, 1, product=blocks.LINEAR, out=3))
-    x, weight, bias = bits.numbers(bits.IMAGES, 5), bits.numbers(3, 5, seed=1) / 4, bits.numbers(3, seed=2)
+    x, weight, bias = bits.numbers(bits.IMAGES, 5), bits.numbers(3, 5, seed=1) / 2, bits.numbers(3, seed=2)
     y = blocks.to_lanes(torch.nn.functional.linear(x, weight, bias))
     torch.testing.assert_close(forward[0][:-1], y[:-1])
     g = blocks.from_lanes(bits.numbers(*y.shape, seed=5), bits.IMAGES).flatten(1)
@@ -82,14 +82,14 @@ def test_the_comparison_prints_how_many_times_as_fast_the_run_is(project, monkey
     monkeypatch.setattr(step, "PEAK_ROUNDS", 10_000)
     monkeypatch.setenv("DIGIT_LADDER_WORKERS", "2")
     monkeypatch.setattr(throughput, "find_spec", lambda name: None)
-    lines = list(throughput.compare(["net9"], 0.05))
-    figures = next([float(x) for x in line.split()[1:]] for line in lines if line.startswith("net9 "))
+    lines = list(throughput.compare(["session7_rotate"], 0.05))
+    figures = next([float(x) for x in line.split()[1:]] for line in lines if line.startswith("session7_rotate "))
     kinds = len(throughput.KERNELS)
     assert len(figures) == 3 + 2 * kinds
     assert min(figures) > 0
     runs, times = figures[3 : 3 + kinds], figures[3 + kinds :]
     assert times == pytest.approx([min(figures[:2]) / of for of in runs], rel=0.05, abs=0.1)
-    assert any(re.fullmatch(r"net9, run .*\d+%  .*\d+%", line) for line in lines)
+    assert any(re.fullmatch(r"session7_rotate, run .*\d+%  .*\d+%", line) for line in lines)
 
 
 def test_the_sprint_is_timed_and_tested_beside_the_loop(project, monkeypatch):

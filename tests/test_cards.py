@@ -197,7 +197,7 @@ BAD_CARDS = {
     "title: x\ngoal: y\nextends: net7\nnetwork: [relu, {residual: [tanh, {conv: {out: 4}}]}, log_softmax]": (
         "network: layer 2: residual: layer 2: conv.kernel: Field required"
     ),
-    f"title: x\ngoal: y\nextends: net7\nnetwork: {'[' * 500}{']' * 500}": "lists and mappings are nested too deeply",
+    f"title: x\ngoal: y\nextends: net7\nnetwork: {'[' * 500}{']' * 500}": "nested more than 50 deep",
     f"title: x\ngoal: y\nextends: net7\nnetwork: [{'{residual: [' * 9}relu{']}' * 9}, log_softmax]": (
         "sequences are nested more than 8 deep"
     ),
