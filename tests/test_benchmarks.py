@@ -77,6 +77,7 @@ def test_the_comparison_prints_how_many_times_as_fast_the_run_is(project, monkey
     monkeypatch.setattr(
         throughput, "side_by_side", lambda function, processes, kernels=None: [function() for _ in range(processes)]
     )
+    torch.set_num_threads(1)  # two would wait for each other where tests run side by side
     monkeypatch.setattr(throughput, "compile_seconds", lambda kernels: 1.0)
     monkeypatch.setattr(step, "REPEATS", 1)
     monkeypatch.setattr(step, "PEAK_ROUNDS", 10_000)
