@@ -60,6 +60,13 @@ def test_seeds_differ(data):
             "augment": [{"affine": {"degrees": 10, "translate": 2, "scale": 0.1}}],
         },
         {"optimizer": "adam", "schedule": "one_cycle"},
+        {
+            "network": [
+                *SMALL["network"][:5],
+                {"residual": [{"conv": {"out": 4, "kernel": 1}}, "batch_norm", "gelu", {"dropout": {"p": 0.2}}]},
+                *SMALL["network"][5:],
+            ]
+        },
     ],
 )
 def test_a_run_continued_at_any_epoch_ends_with_the_same_bytes(data, changes):
