@@ -104,10 +104,11 @@ def test_a_pool_whose_store_cannot_be_written_ends_in_time_with_one_line(tmp_pat
 
 
 @pytest.mark.slow
-def test_a_stage_ends_with_the_dvc_that_started_it(tmp_path):
-    """DVC hands SIGTERM to nobody."""
-    program = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
-    command = [sys.executable, "-c", program, sys.executable, SCRIPT]
+@pytest.mark.parametrize("shell", [[], ["sh", "-c", '"$@"; exit $?', "sh"]], ids=["directly", "by_a_shell"])
+def test_a_stage_ends_with_the_dvc_that_started_it(tmp_path, shell):
+    """DVC hands SIGTERM to nobody. It starts a stage by a shell, which some shells replace by the stage."""
+    (tmp_path / "dvc.py").write_text("import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)")
+    command = [sys.executable, tmp_path / "dvc.py", *shell, sys.executable, SCRIPT]
     with training(tmp_path, command, DVC_STAGE="train") as dvc:
         wait_until(lambda: list(tmp_path.glob("store/*/lock")), dvc)
         dvc.terminate()

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from ladder.exceptions import LadderError
 from ladder.runs import cluster, progress, store
 from ladder.runs.cluster import Cluster
 from ladder.runs.processes import ProcessPool, WorkerLostError, process_pool
+from ladder.runs.progress import Progress
 from ladder.training.fingerprint import fingerprint
 from ladder.training.run import Epoch
 
@@ -105,15 +105,15 @@ def train_many(
 def train_runs(
     job: Job,
     executor: ProcessPool | Cluster,
-    shown: Any,
+    shown: Progress,
     on_rows: Callable[[int, list[dict]], None] = lambda run, rows: None,
     to_the_end: bool = False,
 ) -> None:
     """Train the runs of a Job, so that its store holds them all. The result does not depend on the executor.
 
-    shown: one of ladder.runs.progress. on_rows is called with (place in the job, rows so far) whenever an epoch is
-    finished. Raises LadderError that names rung, seed and epoch where a run fails or a process dies; with `to_the_end`,
-    a run that fails is told by RunsFailedError after all others.
+    on_rows is called with (place in the job, rows so far) whenever an epoch is finished. Raises LadderError that names
+    rung, seed and epoch where a run fails or a process dies. With `to_the_end`, a run that fails stops no other, and
+    RunsFailedError is raised after all of them.
     """
     watch = _Watch(job, shown, on_rows)
     futures = _submit(job, watch.folders, executor)
@@ -129,8 +129,7 @@ def train_runs(
             if faults and not to_the_end:
                 raise faults[0]
     if faults:
-        more = f" (and {len(faults) - 1} more runs failed)" if len(faults) > 1 else ""
-        raise RunsFailedError(f"{faults[0]}{more}")
+        raise _all_of(faults)
 
 
 class _Watch:
@@ -195,3 +194,8 @@ def _faults(done):
         if not isinstance(error, LadderError):
             raise error
     return errors
+
+
+def _all_of(faults):
+    more = f" (and {len(faults) - 1} more runs failed)" if len(faults) > 1 else ""
+    return RunsFailedError(f"{faults[0]}{more}")

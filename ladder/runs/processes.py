@@ -22,10 +22,10 @@ from typing import Any
 
 from ladder.exceptions import LadderError
 from ladder.runs.sharing import TensorFile
+from ladder.runs.starter import dvc_has_ended
 
 CONTEXT = multiprocessing.get_context("spawn")  # a fork would copy the locks of this process's threads
 LOOK_UP = 0.5  # seconds between two looks at whether DVC is still there
-PARENT = os.getppid()
 
 
 class WorkerLostError(LadderError):
@@ -88,7 +88,10 @@ class ProcessPool:
 
         Raises WorkerLostError where a worker ended by itself, and LadderError where DVC did, which started this stage.
         """
-        _end_with_dvc()
+        if dvc_has_ended():
+            raise LadderError(
+                "DVC has ended, so this stage ends too; what is finished is kept, so start again to continue"
+            )
         by_pipe = {worker.pipe: worker for worker in self.workers}
         for pipe in wait(list(by_pipe), 0 if any(future.done() for future in pending) else timeout):
             self._receive(by_pipe[pipe])
@@ -164,12 +167,6 @@ def _with_its_traceback(error):
 def _end_with_parent():
     wait([multiprocessing.parent_process().sentinel])
     os._exit(1)
-
-
-def _end_with_dvc():
-    """Raise LadderError where DVC, which started this stage, has ended. SIGTERM to DVC reaches DVC alone."""
-    if "DVC_STAGE" in os.environ and os.getppid() != PARENT:
-        raise LadderError("DVC has ended, so this stage ends too; what is finished is kept, so start again to continue")
 
 
 @contextmanager

@@ -2,26 +2,42 @@
 
 import sys
 import time
+from collections.abc import Sequence, Set
+from typing import Protocol, Self
 
 from tqdm import tqdm
 
-from ladder.cards import work
+from ladder.cards import Recipe, work
 
 
-def of_seeds(runs):
-    """Return what shows a few runs: a bar each on a terminal, or a line an epoch in a log."""
+class Progress(Protocol):
+    """What `train_runs` tells of its runs. A run is meant by its place in the list of all."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def show(self, run: int, rows: list[dict]) -> None:
+        """Take the rows of metrics of all epochs that a run has finished."""
+
+    def step(self, open_runs: Set[int]) -> None:
+        """Say where things stand, if it is time to. open_runs: those that have neither ended nor failed."""
+
+
+def of_seeds(runs: Sequence[tuple[Recipe, int]]) -> Progress:
+    """Return the Progress of a few runs: a bar each on a terminal, or a line an epoch in a log."""
     return _Bars(runs) if sys.stderr.isatty() else _Lines(runs)
 
 
 class OfLadder:
-    """One line for many runs: how many are done, which are running, and about when the rest will be.
+    """One line for many runs: how many are done, which are running, and about how long the rest will take.
 
-    On a terminal it stays in place; in a log it comes when a run is finished, and every ten minutes.
+    On a terminal the line stays in place. In a log it comes when a run is finished, and every ten minutes.
     """
 
     EVERY = 600  # seconds
 
-    def __init__(self, runs):
+    def __init__(self, runs: Sequence[tuple[Recipe, int]]):
         self.start, self.said, self.ended = time.monotonic(), float("-inf"), 0
         self.work = {run: work(recipe) for run, (recipe, _) in enumerate(runs)}
         self.runs, self.rows, self.stored = runs, {}, None
@@ -34,10 +50,11 @@ class OfLadder:
         if self.bar:
             self.bar.close()
 
-    def show(self, run, rows):
+    def show(self, run: int, rows: list[dict]) -> None:
+        """Take the rows of metrics of all epochs that a run has finished."""
         self.rows[run] = len(rows)
 
-    def step(self, open_runs):
+    def step(self, open_runs: Set[int]) -> None:
         """Say where things stand, if it is time to. open_runs: those that have neither ended nor failed."""
         if self.stored is None:
             self.stored = dict(self.rows)  # what was there already
@@ -57,7 +74,7 @@ class OfLadder:
         return sum(self.work[run] * count / self.runs[run][0].epochs for run, count in rows.items())
 
     def _running(self, open_runs):
-        """Return the runs that go on. The first epoch since the start shows once it is finished."""
+        """Return text that names the runs in training. A run shows from its first epoch since the start on."""
         parts = [
             f"{recipe.rung} seed {seed} {self.rows[run]}/{recipe.epochs}"
             for run, (recipe, seed) in enumerate(self.runs)
