@@ -134,7 +134,7 @@ def prune(days: int, root: Path = RUNS) -> tuple[int, int]:
         try:
             with _locked(folder, wait=False):
                 size += sum(path.stat().st_size for path in folder.iterdir())
-                shutil.rmtree(folder)
+                shutil.rmtree(folder, ignore_errors=True)  # whoever waits for the lock may open it anew meanwhile
                 removed += 1
         except Timeout:
             continue
