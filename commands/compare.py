@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ladder import command
 from ladder.comparison.differences import compare_snapshots, primary_row
 from ladder.comparison.markdown import markdown
 from ladder.comparison.snapshots import WORKSPACE, find
@@ -30,7 +31,7 @@ TEST = Path("data/processed/test.safetensors")
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the command line's arguments. A wrong one ends the program with exit code 2."""
-    parser = argparse.ArgumentParser(prog="python -m commands.compare", description=__doc__.splitlines()[0])
+    parser = command.parser("commands.compare", __doc__)
     parser.add_argument("before", nargs="?", default="HEAD", metavar="A", help="compare with this (default: HEAD)")
     parser.add_argument("after", nargs="?", default=WORKSPACE, metavar="B", help="judge this (default: the workspace)")
     parser.add_argument("--fail-if", choices=["worse"], help="exit with code 1 where the whole interval is a loss")

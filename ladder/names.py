@@ -11,9 +11,7 @@ from ladder.exceptions import LadderError
 
 PATTERN = re.compile(r"[A-Za-z0-9](\.?[A-Za-z0-9_-])*")
 LONGEST = 60
-RULE = (
-    f"a name has up to {LONGEST} letters (a to z), digits, '-', '_' and single dots, and begins with a letter or digit"
-)
+RULE = f"a name has up to {LONGEST} letters (a to z), digits, '-', '_', single dots; a letter or a digit comes first"
 
 
 def is_name(name: Any) -> bool:

@@ -15,6 +15,7 @@ from torch import nn
 from ladder import cards, files
 from ladder.cards import shapes
 from ladder.exceptions import LadderError
+from ladder.names import check_name
 from ladder.network.build import build
 
 FACTS = yaml.safe_load((Path(__file__).parent / "data" / "networks.yaml").read_text())
@@ -264,13 +265,13 @@ def test_a_card_with_a_name_that_could_be_something_else_is_one_line(name, rungs
 
 @pytest.mark.parametrize("name", ["net9", "0", "A-b_c.d", "x" * 60, "v1.2.3"])
 def test_ordinary_names_are_valid(name):
-    assert cards.check_name(name) == name
+    assert check_name(name, "rung") == name
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../net9", "a/b", "a.", ".a", "_a", "a\n", "a b", "é", "٣", 3, None])
 def test_other_names_are_not(name):
     with pytest.raises(LadderError, match=r"^candidate: .* is not a valid name"):
-        cards.check_name(name, "candidate")
+        check_name(name, "candidate")
 
 
 def test_hidden_files_of_an_editor_are_no_cards(rungs):

@@ -75,16 +75,16 @@ def move_to_the_end(path, start, end):
 @pytest.mark.slow
 def test_code_is_trained_again_only_where_the_bits_change(digits, tmp_path):
     make_repository(tmp_path, digits)
-    run, layers = tmp_path / "ladder/training/run.py", tmp_path / "ladder/network/layers.py"
+    run, network = tmp_path / "ladder/training/run.py", tmp_path / "ladder/lanes/network.py"
+    kernel = tmp_path / "ladder/lanes/kernels/optimizers.c"
     call(tmp_path, *DVC, "repro", "train")
 
-    edit(run, "_folded", "_mixed")
     edit(run, "_copied", "_copies_of")
-    edit(layers, "_across(", "_spread(")
-    move_to_the_end(layers, "def _spread(", "def _by_channel(")
+    edit(network, "_run_plain", "_run_as_it_is")
+    move_to_the_end(network, "def _is_known_conv(", "def _conv_fields(")
     said = call(tmp_path, *DVC, "repro", "train")
     assert "Running stage 'plan'" in said
     assert "Running stage 'train'" not in said
 
-    edit(layers, "1 / (1 - self.p)", "1 / (1 - 1.01 * self.p)")
+    edit(kernel, "back = splat(-rate)", "back = splat(-1.0001 * rate)")
     assert "Running stage 'train'" in call(tmp_path, *DVC, "repro", "train")

@@ -12,9 +12,10 @@ from pydantic import BeforeValidator, Field, ValidationError
 from ladder.cards.changes import Changes
 from ladder.cards.params import Overrides
 from ladder.cards.recipe import Recipe
-from ladder.cards.schema import Percent, RungName, Strict, check_name, fault_line, nearest, validated
+from ladder.cards.schema import Percent, RungName, Strict, fault_line, nearest, validated
 from ladder.exceptions import LadderError
 from ladder.files import read_yaml
+from ladder.names import check_name
 
 CARDS = Path("rungs/cards")
 NOT_IN_A_CARDS_RECIPE = ("rung", "input", "network", "fingerprint", "device")

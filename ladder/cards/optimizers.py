@@ -1,6 +1,6 @@
-"""The optimizers that a card can name, one class each: arguments and the torch optimizer they mean.
+"""The optimizers that a card can name, one class each: arguments, and the optimizer they mean.
 
-They are torch's fused ones, which take one pass over memory, and no square root from MKL: its bits differ by processor.
+On the CPU that is lanes' (ladder/lanes/optimizers.py), on a GPU torch's own.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,6 @@
 """How a card is checked: all keys, types and words are known, and a fault is told in one line."""
 
 import difflib
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -18,6 +17,7 @@ from pydantic import (
 )
 
 from ladder.exceptions import LadderError
+from ladder.names import is_name, refusal
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Epochs = Annotated[int, Field(ge=1, le=1000)]
@@ -28,27 +28,14 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
-NAME = re.compile(r"[A-Za-z0-9](\.?[A-Za-z0-9_-])*")
-LONGEST_NAME = 60
 SHOWN = 60  # characters of a faulty value that a message repeats
 HOLD_LAYERS = {"network", "layers", "replace", "insert_after"}  # keys whose lists' items a message calls layers
 
 
-def check_name(name: str, what: str = "rung") -> str:
-    """Return a rung's (or other thing's) name if it may be part of a path and of a command. Raises LadderError."""
-    try:
-        return _name(name)
-    except ValueError as error:
-        raise LadderError(f"{what}: {error}") from None
-
-
-def _name(name: str) -> str:
-    if not isinstance(name, str) or len(name) > LONGEST_NAME or not NAME.fullmatch(name):
-        raise ValueError(
-            f"{_short(name)} is not a valid name; a name has up to {LONGEST_NAME} letters (a to z), digits, '-', '_' "
-            "and single dots, and begins with a letter or a digit"
-        )
-    return name
+def _name(value: str) -> str:
+    if not is_name(value):
+        raise ValueError(refusal(value))
+    return value
 
 
 RungName = Annotated[str, AfterValidator(_name)]

@@ -1,1 +1,1 @@
-"""Data sets and their splits, images held out, augmentation."""
+"""The MNIST files, their splits, images held out, made-up images."""

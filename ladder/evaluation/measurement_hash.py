@@ -1,6 +1,6 @@
 """A hash of what evaluation computes for three untrained networks; when it changes, every rung is measured again.
 
-It stays the same when code is only moved or renamed. Then no rung is trained or measured again. For training, a
+It stays the same when code is only moved or renamed. Then no rung is measured again. For training, a
 recipe's fingerprint does the same.
 """
 

@@ -41,9 +41,8 @@ def warn_if_bits_differ(recipe: cards.Recipe, found: str, plan: str = "plan") ->
     """Return the recipe with the fingerprint `found` here. Print a warning where the stage `plan` found another."""
     if found != recipe.fingerprint:
         print(
-            f"{recipe.rung}: this machine computes other bits than those planned (another processor, library or code), "
-            "so the results will differ in their last digits: do not push them, or plan with these bits first, by "
-            f"`dvc repro --single-item --force {plan}`",
+            f"{recipe.rung}: this machine computes other bits than those planned (other code, or a GPU). "
+            f"The results will differ in their last digits; plan again: `dvc repro --single-item --force {plan}`",
             flush=True,
         )
     return recipe.model_copy(update={"fingerprint": found})

@@ -220,5 +220,5 @@ def _explained(error, epoch):
     if isinstance(error, LadderError):
         return str(error)
     if is_out_of_memory(error):
-        return f"epoch {epoch}: not enough memory; set DIGIT_LADDER_WORKERS=1, or a smaller batch_size"
+        return f"epoch {epoch}: not enough memory; set DIGIT_LADDER_WORKERS=1, or take a smaller batch_size"
     raise error
