@@ -63,6 +63,7 @@ def test_the_committed_results_are_of_the_committed_files(lock, behind):
     said = {
         (stage, part["path"], part["md5"])
         for stage, content in stages.items()
+        if stage not in late
         for key in ("deps", "outs")
         for part in content.get(key, [])
         if not any((REPOSITORY / part["path"]).is_relative_to(path) for path in kept)
@@ -73,7 +74,7 @@ def test_the_committed_results_are_of_the_committed_files(lock, behind):
             assert {key: now[key] for key in values} == values, f"{stage} ran with other values than {file} has"
     found = {path: md5_of(REPOSITORY / path) for _, path, _ in said}
     assert len(found) > 15
-    changed = sorted((stage, path) for stage, path, md5 in said if md5 != found[path] and stage not in late)
+    changed = sorted((stage, path) for stage, path, md5 in said if md5 != found[path])
     assert changed == [], "older than these: run `dvc repro && dvc repro rungs/dvc.yaml`, and commit what it writes"
 
 

@@ -226,7 +226,7 @@ TOO_LARGE = {
 @pytest.mark.parametrize("size", TOO_LARGE)
 def test_a_network_too_large_for_any_memory_stops_in_plan_with_one_line(size, tmp_path):
     conv, said = TOO_LARGE[size]
-    card = {"extends": "net9", "title": "x", "target": "x"}
+    card = {"extends": "net9", "title": "x", "goal": "x"}
     card["network"] = [{"conv": conv}, "global_avg_pool", "flatten", {"linear": {"out": 10}}, "log_softmax"]
     shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
     (tmp_path / "rungs/cards/wide.yaml").write_text(yaml.safe_dump(card))
