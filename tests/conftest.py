@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pytest
+from filelock import FileLock
 from projects import REPOSITORY, make_ladder, run_module
 
 
@@ -34,19 +35,35 @@ def digits(mnist_folder):
     return read(mnist.TRAIN_IMAGES).unsqueeze(1), read(mnist.TRAIN_LABELS)
 
 
+def made_once(tmp_path_factory, worker_id, name, make):
+    """Return the folder `name` that `make(folder)` fills: once, though several processes run tests side by side."""
+    root = tmp_path_factory.getbasetemp()
+    root = root if worker_id == "master" else root.parent
+    with FileLock(root / f"{name}.lock"):
+        if not (root / f"{name}.made").exists():
+            make(root / name)
+            (root / f"{name}.made").touch()
+    return root / name
+
+
 @pytest.fixture(scope="session")
-def ladder(digits, tmp_path_factory):
+def ladder(digits, tmp_path_factory, worker_id):
     """Return a project with a ladder of two rungs, planned. Tests that write to it copy it first."""
-    return make_ladder(tmp_path_factory.mktemp("ladder"), digits)
+    return made_once(tmp_path_factory, worker_id, "ladder", lambda folder: make_ladder(folder, digits))
 
 
 @pytest.fixture(scope="session")
-def trained(ladder, tmp_path_factory):
+def trained(ladder, tmp_path_factory, worker_id):
     """Return a copy of the ladder whose runs are in its store, and what `train_ladder` said. Tests copy it first."""
-    folder = shutil.copytree(ladder, tmp_path_factory.mktemp("trained") / "ladder")
-    done = run_module("commands.train_ladder", folder, "quick", "longer", DIGIT_LADDER_WORKERS="2")
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+
+    def train(folder):
+        shutil.copytree(ladder, folder)
+        done = run_module("commands.train_ladder", folder, "quick", "longer", DIGIT_LADDER_WORKERS="2")
+        assert done.returncode == 0, done.stderr
+        (folder / "said.txt").write_text(done.stdout)
+
+    folder = made_once(tmp_path_factory, worker_id, "trained", train)
+    return folder, (folder / "said.txt").read_text()
 
 
 @pytest.fixture(autouse=True, scope="session")
