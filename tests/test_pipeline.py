@@ -34,6 +34,8 @@ from ladder import cards, machine
 from ladder.exceptions import LadderError
 from ladder.network.build import build
 
+pytestmark = pytest.mark.slow  # whole stages, in processes of their own
+
 
 @pytest.fixture(scope="module")
 def project(digits, tmp_path_factory):

@@ -73,6 +73,7 @@ def test_the_page_has_means_and_deviations():
     ]
 
 
+@pytest.mark.slow
 def test_the_command_measures_the_runs_last_weights(test_set, tmp_path):
     shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
     for rung in RUNGS:

@@ -37,6 +37,7 @@ def write(folder, **changes):
     (folder / "search.yaml").write_text(yaml.safe_dump(SEARCH | changes))
 
 
+@pytest.mark.slow
 def test_candidates_are_ranked_by_what_their_runs_reach_on_the_holdout(project, monkeypatch):
     write(project)
     done = run_module("commands.search", project, "search.yaml")
@@ -58,6 +59,7 @@ def test_candidates_are_ranked_by_what_their_runs_reach_on_the_holdout(project, 
     assert (project / "search.csv").read_text() in done.stdout
 
 
+@pytest.mark.slow
 def test_a_candidate_that_fails_is_named_and_the_others_are_ranked(project):
     """Two linear layers at this rate grow with every batch: too few of them on trial, enough in the second epoch."""
     layers = ["flatten", {"linear": {"out": 50}}, {"linear": {"out": 10}}, "log_softmax"]
