@@ -14,7 +14,7 @@ repro: repository .venv/installed  ## run the pipeline: data, train, evaluate, r
 	dvc repro
 	@python -m commands.result
 
-climb: repository .venv/installed  ## run the whole ladder: every rung, all its seeds, the board; only what changed
+climb: repository .venv/installed  ## run the whole ladder: every rung, all its seeds, the board; only what is due
 	python -m stages.names
 	dvc repro preprocess rungs/dvc.yaml:plan rungs/dvc.yaml:measuring
 	python -m commands.train_ladder
@@ -39,7 +39,7 @@ lint: .venv/installed  ## check style, and that rooms import one way
 	ruff format --check .
 	lint-imports
 
-bench: .venv/installed  ## time the run beside the sources' own loop
+bench: .venv/installed  ## time the run beside other ways to train
 	dvc repro preprocess
 	python -m benchmarks.throughput | tee benchmarks/throughput.txt
 
