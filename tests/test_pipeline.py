@@ -220,7 +220,10 @@ def test_a_bad_parameter_stops_in_plan_with_one_line(line, tmp_path):
 
 
 TOO_LARGE = {
-    "map": ({"out": 10**6, "kernel": 3, "padding": 1000}, "wide, on trial with two batches: not enough memory; take a"),
+    "map": (
+        {"out": 10**6, "kernel": 3, "padding": 1000},
+        "wide, on trial with two batches: maps of (1000000, 2026, 2026) for 128 images are too large; take a smaller",
+    ),
     "number": ({"out": 10**20, "kernel": 3}, "conv.out: 100000000000000000000 will not do: input should be less than"),
 }
 

@@ -100,7 +100,9 @@ def _sizes(block, images, training):
     if min(block.shape) < 1:
         raise LadderError(f"a block's window does not fit on its map: its output would be {block.shape}")
     if max(images, channels * height * width, block.channels * block.height * block.width) * LANES > LARGEST:
-        raise LadderError(f"{images} images of {block.mapped} are too many for the lanes; take a smaller batch_size")
+        raise LadderError(
+            f"maps of {block.mapped} for {images} images are too large; take a smaller network or batch_size"
+        )
     scale = 1 / (1 - block.p) if training else 1
     sizes = _Sizes(
         images, block.product, block.channels, channels, block.height, block.width, block.kernel, block.stride,
