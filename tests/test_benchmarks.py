@@ -19,6 +19,8 @@ from ladder.lanes import blocks
 from ladder.network.build import build
 from ladder.training import run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):

@@ -10,6 +10,8 @@ import pytest
 from ladder.exceptions import LadderError
 from ladder.lanes import build
 
+pytestmark = pytest.mark.slow
+
 SOURCE = '__attribute__((visibility("default"))) int answer(void) { return 42; }\n'
 # A process of its own compiles the source in the folder argv[1] into the cache that the environment names.
 LOAD = "import sys; from pathlib import Path; from ladder.lanes import build; build.KERNELS = Path(sys.argv[1]); "

@@ -10,6 +10,8 @@ from ladder import cards
 from ladder.lanes import network
 from ladder.network.build import build
 
+pytestmark = pytest.mark.slow
+
 TRIES = 60  # seeds, until no ReLU or max-pooling of a network is about to change its mind
 
 

@@ -17,6 +17,8 @@ from projects import REPOSITORY
 
 from ladder.lanes.build import NATIVE
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY)}
 
 # Unoptimised: with the sanitizer, -O1 compiles for two minutes instead of three seconds.

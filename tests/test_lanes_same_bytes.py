@@ -15,6 +15,8 @@ from ladder import cards
 from ladder.cards.augmentations import augment
 from ladder.lanes import build, draws, dropout, losses, optimizers, pixels, resample
 
+pytestmark = pytest.mark.slow
+
 LESSER = ("haswell", "x86_64") if platform.machine().lower() in ("x86_64", "amd64") else ("generic",)
 # These change only where every run's bytes change.
 BATCHES = "e61673a93a651d3b7c7dcbecf603627ca2d92ac288df1cfe01a7d2f5fd9a84af"

@@ -18,6 +18,8 @@ from ladder.network.build import build
 from ladder.training import run
 from stages.robustness import RUNGS, page
 
+pytestmark = pytest.mark.slow
+
 CARD = {"title": "Quick", "goal": "none", "extends": "session7_steplr", "recipe": {"epochs": 1}}
 
 

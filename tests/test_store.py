@@ -19,6 +19,8 @@ from ladder.exceptions import LadderError
 from ladder.runs import store
 from ladder.training import run
 
+pytestmark = pytest.mark.slow
+
 KILLS = 10
 # Its processes are copies of one that has imported torch and done nothing else. Each starts in 0.02 s, not in two.
 FRESH = multiprocessing.get_context("forkserver")
