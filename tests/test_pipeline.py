@@ -20,6 +20,7 @@ from projects import (
     REPOSITORY,
     RUNG,
     TEST_IMAGES,
+    assert_nothing_is_left,
     assert_one_clear_line,
     contents,
     make_planned,
@@ -268,18 +269,6 @@ def start_training(folder, digits, epochs=50):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
     return process
-
-
-def assert_nothing_is_left(group):
-    """The whole process group ends within seconds."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    pytest.fail("processes were left behind")
 
 
 def worker_of(process):

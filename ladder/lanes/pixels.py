@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from ladder.lanes.addresses import address
+from ladder.lanes.blocks import LANES, blocks_of
 from ladder.lanes.build import library
-
-LANES = 16
 
 
 def pixel_values(mean: float | Sequence[float], std: float | Sequence[float]) -> torch.Tensor:
@@ -26,7 +25,7 @@ def normalise(images: torch.Tensor, picked: torch.Tensor | None, values: torch.T
     """
     picked = torch.arange(len(images)) if picked is None else picked
     count, channels, side = len(picked), *images.shape[1:3]
-    out = torch.empty(-(-count // LANES), channels, side, side, LANES)
+    out = torch.empty(blocks_of(count), channels, side, side, LANES)
     library().normalise(
         address(out),
         address(images, torch.uint8, (len(images), channels, side, side)),
