@@ -1,7 +1,7 @@
-"""Cosine of sums and products alone.
+"""Cosine and sine of sums and products alone, for floats and for float64 tensors.
 
-IEEE 754 fixes the last bit of a sum and of a product, but not that of a library's cosine. This one is the same on every
-machine.
+IEEE 754 fixes the last bit of a sum and of a product, not that of a library's cosine: so these are the same on
+every machine.
 """
 
 import math
@@ -16,3 +16,12 @@ def cosine(half_turns):
     for n in range(2 * TERMS, 0, -2):
         total = 1.0 - total * (square * (1 / (n * (n - 1))))
     return total
+
+
+def sine(half_turns):
+    """Return sin(π x) for x in [-1, 1], to 2e-15, likewise."""
+    square = half_turns * half_turns * (math.pi * math.pi)
+    total = 1.0
+    for n in range(2 * TERMS + 1, 1, -2):
+        total = 1.0 - total * (square * (1 / (n * (n - 1))))
+    return total * (half_turns * math.pi)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ladder.portable_math import TERMS, cosine
+from ladder.portable_math import cosine, sine
 
 FRACTION_BITS = 7  # of a source coordinate, between two pixels
 
@@ -140,12 +140,3 @@ def _weights(old: int, new: int) -> list[tuple[int, ...]]:
         ]
         columns.append([math.floor(weight / sum(column) * 2**22 + 0.5) for weight in column])
     return list(zip(*columns, strict=True))
-
-
-def sine(half_turns):
-    """Return sin(π x) for x in [-1, 1], to 2e-15, as `cosine` does."""
-    square = half_turns * half_turns * (math.pi * math.pi)
-    total = 1.0
-    for n in range(2 * TERMS + 1, 1, -2):
-        total = 1.0 - total * (square * (1 / (n * (n - 1))))
-    return total * (half_turns * math.pi)

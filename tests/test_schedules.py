@@ -6,11 +6,10 @@ from fractions import Fraction
 import pytest
 import torch
 from projects import small
-from resample_in_torch import sine
 from torch import nn
 
 from ladder.cards import Moment
-from ladder.portable_math import cosine
+from ladder.portable_math import cosine, sine
 
 
 def torch_rates(make, losses):
