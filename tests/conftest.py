@@ -23,16 +23,17 @@ def mnist_folder():
 
 @pytest.fixture(scope="session")
 def digits(mnist_folder):
-    """Return the real training images (uint8 [60000, 1, 28, 28]) and labels (uint8 [60000])."""
+    """Return the real training images as a Split; who wrote them is left out."""
     import torch
 
     from ladder.data import mnist
+    from ladder.data.splits import Split
 
     def read(file):
         content = mnist.decode((mnist_folder / file.name).read_bytes(), file)
         return torch.frombuffer(bytearray(content), dtype=torch.uint8).view(file.shape)
 
-    return read(mnist.TRAIN_IMAGES).unsqueeze(1), read(mnist.TRAIN_LABELS)
+    return Split(read(mnist.TRAIN_IMAGES).unsqueeze(1), read(mnist.TRAIN_LABELS))
 
 
 def made_once(tmp_path_factory, worker_id, name, make):

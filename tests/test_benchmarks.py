@@ -13,6 +13,7 @@ from projects import REPOSITORY
 
 from benchmarks import bits, notebook, rivals, sprint, step, throughput
 from ladder import cards
+from ladder.data.splits import Split
 from ladder.data.synthetic import synthetic_digits
 from ladder.data.tensors import write_tensors
 from ladder.lanes import blocks
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """Stand in a folder with the rungs and a few synthetic digits as training data."""
-    images, labels = synthetic_digits(2048)
+    images, labels, *_ = synthetic_digits(2048)
     write_tensors(tmp_path / throughput.DATA, {"images": images, "labels": labels})
     shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
     monkeypatch.chdir(tmp_path)
@@ -97,7 +98,7 @@ def test_the_comparison_prints_how_many_times_as_fast_the_run_is(project, monkey
 
 def test_the_sprint_is_timed_and_tested_beside_the_loop(project, monkeypatch):
     """The loop's epochs are given: 10 s before and 14 s after, so 12 s in the mean, twelve times to the target."""
-    images, labels = synthetic_digits(500)
+    images, labels, *_ = synthetic_digits(500)
     write_tensors(sprint.TEST, {"images": images, "labels": labels})
     sprint.REACHED.parent.mkdir(parents=True)
     sprint.REACHED.write_text('{"reached_epoch": 12}')
@@ -108,7 +109,7 @@ def test_the_sprint_is_timed_and_tested_beside_the_loop(project, monkeypatch):
     lines = list(sprint.compare(recipe, 0.1))
     seconds, accuracy = ran[0]
     model = build(recipe, 0)
-    model.load_state_dict(run.run(recipe, *throughput.data(), 0)[-1].weights)
+    model.load_state_dict(run.run(recipe, Split(*throughput.data()), 0)[-1].weights)
     model.eval()
     read = model((images / 255 - 0.1307) / 0.3081).argmax(1)
     assert accuracy == pytest.approx(100 * (read == labels).float().mean().item())
@@ -134,10 +135,10 @@ def test_the_steps_that_are_timed_are_a_runs():
     counts, train_batch = [], run.train_batch
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "train_batch", lambda *args: counts.append(len(args[3])) or train_batch(*args))
-        images, labels = synthetic_digits(2 * run.AT_ONCE * recipe.batch_size)
-        run.run(recipe, images, labels, seed=0)
+        data = synthetic_digits(2 * run.AT_ONCE * recipe.batch_size)
+        run.run(recipe, data, seed=0)
         of_run, counts = counts, []
-        several = step.laps(recipe, images, labels)
+        several = step.laps(recipe, data.images, data.labels)
         for _ in range(2):
             next(several)()
     assert counts == of_run == [recipe.batch_size] * 2 * run.AT_ONCE
@@ -163,7 +164,7 @@ def test_the_notebooks_network_is_the_rungs(rung):
 
 
 def test_plain_torch_turns_images_as_a_rotation_by_a_quarter():
-    images, _ = synthetic_digits(3)
+    images = synthetic_digits(3).images
     x = images.to(torch.float32)
     turned = rivals.warped(x, torch.full((3,), math.pi / 2), torch.ones(3), "nearest")
     assert torch.equal(turned, x.rot90(1, (2, 3))) or torch.equal(turned, x.rot90(-1, (2, 3)))

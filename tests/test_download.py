@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 
+import pandas as pd
 import pytest
 import torch
 from projects import REPOSITORY, assert_one_clear_line, run_module
@@ -236,6 +237,7 @@ def test_a_slow_mirror_is_given_up(mirror, without_https, tmp_path):
 
 def test_preprocessed_tensors_are_what_torchvision_reads(mnist_folder, tmp_path):
     shutil.copytree(mnist_folder, tmp_path / "data/raw")
+    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
     done = run_module("stages.preprocess", tmp_path)
     assert done.returncode == 0, done.stderr
     reference = tmp_path / "MNIST" / "raw"
@@ -251,11 +253,24 @@ def test_preprocessed_tensors_are_what_torchvision_reads(mnist_folder, tmp_path)
     assert found["train_pixels"]["mean"] == pytest.approx(pixels.mean().item(), abs=1e-6)
     assert found["train_pixels"]["std"] == pytest.approx(pixels.numpy().std(), abs=1e-6)
     assert sum(row["train"] for row in found["classes"]) == 60000
+    assert (
+        found["test_sha256"]
+        == hashlib.sha256(
+            (mnist_folder / "t10k-images-idx3-ubyte").read_bytes()[16:]
+            + (mnist_folder / "t10k-labels-idx1-ubyte").read_bytes()[8:]
+        ).hexdigest()
+    )
+    written = pd.read_csv(tmp_path / "reports/test_images.csv")
+    table = pd.read_csv(REPOSITORY / "datasets/mnist_writers.csv.gz").query("split == 'test'")
+    assert written["group"].tolist() == table["writer"].tolist()
+    assert written["kind"].tolist() == table["series"].tolist()
+    assert written["label"].tolist() == MNIST(tmp_path, train=False).targets.tolist()
     assert found["classes"][5] == {"digit": 5, "train": 5421, "test": 892}  # counts as published
 
 
 def test_preprocess_names_a_file_damaged_after_the_download(mnist_folder, tmp_path):
     shutil.copytree(mnist_folder, tmp_path / "data/raw")
+    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
     flip_a_bit(tmp_path / "data/raw")
     done = run_module("stages.preprocess", tmp_path)
     assert_one_clear_line(done, "t10k-images-idx3-ubyte: the right size but the wrong SHA-256")

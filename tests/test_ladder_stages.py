@@ -69,8 +69,7 @@ def test_a_rung_with_a_damaged_epoch_is_trained_again(trained, tmp_path, monkeyp
     path = next(folder.glob(".runs/*/epoch-006*")).with_name("epoch-001.safetensors")
     path.write_bytes(path.read_bytes()[:-1])
     monkeypatch.chdir(folder)
-    data = read_split("train")
-    train_missing(read_plan("longer"), range(1), data["images"], data["labels"])
+    train_missing(read_plan("longer"), range(1), read_split("train"))
     assert capsys.readouterr().out.count(" epoch ") == 6
     assert stored(folder / ".runs") == expected
 

@@ -11,6 +11,7 @@ import torch
 import yaml
 from projects import REPOSITORY, run_module, small
 
+from ladder.data.splits import Split
 from ladder.data.synthetic import synthetic_digits
 from ladder.evaluation import measure, measurement_hash, tables
 from ladder.lanes import blocks
@@ -119,8 +120,8 @@ def test_predictions_and_accuracy_are_of_the_same_outputs(monkeypatch):
     outputs[:, 7] = float(np.nextafter(half, np.float32(0)))
     assert outputs[0, 3].exp() == outputs[0, 7].exp()
     monkeypatch.setattr(measure, "infer", lambda *given: outputs)
-    images, _ = synthetic_digits(2)
-    data = {"images": images, "labels": torch.tensor([7, 3], dtype=torch.uint8)}
+    images = synthetic_digits(2).images
+    data = Split(images, torch.tensor([7, 3], dtype=torch.uint8))
     recipe = small(network=["flatten", {"linear": {"out": 10}}, "log_softmax"], schedule="constant", holdout=0)
     weights = build(recipe, seed=0).state_dict()
     measured = measure.measure(recipe, [weights], data, data)

@@ -15,11 +15,12 @@ from ladder.exceptions import LadderError
 from ladder.names import is_name
 
 FOLDER, PARAMS, DATA = "reports", "params.yaml", "reports/data.json"
+TEST_IMAGES = f"{FOLDER}/test_images.csv"
 RUNGS, CARDS = f"{FOLDER}/rungs", "rungs/cards"
 WORKSPACE = "workspace"
 RESULTS = ("metrics.json", "curves.csv", "errors.csv")
 LOCK, LADDERS_LOCK = "dvc.lock", "rungs/dvc.lock"
-SINGLE = (PARAMS, LOCK, LADDERS_LOCK)
+SINGLE = (PARAMS, LOCK, LADDERS_LOCK, TEST_IMAGES)
 KIB, MIB = 2**10, 2**20
 LIMITS = {  # bytes; 100 seeds of 1,000 epochs, or of 10,000 misread images, take less
     "metrics.json": 64 * KIB,
@@ -29,6 +30,7 @@ LIMITS = {  # bytes; 100 seeds of 1,000 epochs, or of 10,000 misread images, tak
     "curves.csv": 16 * MIB,
     "history.csv": 16 * MIB,
     "errors.csv": 64 * MIB,
+    "test_images.csv": 64 * MIB,
     "dvc.lock": 16 * MIB,
 }
 REPORTS = ("metrics.json", "data.json", "recipe.yaml", "curves.csv", "history.csv", "errors.csv")
