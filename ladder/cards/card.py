@@ -18,7 +18,7 @@ from ladder.files import read_yaml
 from ladder.names import check_name
 
 CARDS = Path("rungs/cards")
-NOT_IN_A_CARDS_RECIPE = ("rung", "input", "network", "fingerprint", "device")
+NOT_IN_A_CARDS_RECIPE = ("rung", "input", "network", "bits", "fingerprint", "device")
 
 
 class Source(Strict):
