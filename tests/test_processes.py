@@ -64,13 +64,24 @@ def ctrl_c(process):
     os.killpg(process.pid, signal.SIGINT)
 
 
+def ctrl_c_to_one(process):
+    """A terminal sends it to the whole group, `kill -INT` to one process."""
+    process.send_signal(signal.SIGINT)
+
+
 def kill_a_worker(process):
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
 
 
+INTERRUPTED = "train_four: interrupted; what is finished is kept, so start again to continue"
+KILLED = (
+    "train_four: a training process was killed from outside (too little memory?); "
+    "unfinished, among others: rung small seed 0 in epoch 1, rung small seed 1 in epoch 1, "
+)
 ENDINGS = {  # what ends it: (exit code, the one line it says)
-    ctrl_c: (130, "train_four: interrupted; what is finished is kept, so start again to continue"),
-    kill_a_worker: (1, "train_four: a training process was killed from outside (too little memory?); unfinished"),
+    ctrl_c: (130, INTERRUPTED),
+    ctrl_c_to_one: (130, INTERRUPTED),
+    kill_a_worker: (1, KILLED),
     subprocess.Popen.terminate: (-signal.SIGTERM, ""),
     subprocess.Popen.kill: (-signal.SIGKILL, ""),
 }

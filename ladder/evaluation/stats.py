@@ -10,8 +10,7 @@ from statistics import fmean, stdev, variance
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, nct
-from scipy.stats import t as student
+from scipy import special  # not scipy.stats, which takes half a second to import
 
 CONFIDENCE = 0.95
 POWER = 0.8
@@ -105,6 +104,8 @@ def mcnemar(fixed: int, broken: int) -> tuple[float, Interval]:
     differing = fixed + broken
     if not differing:
         return 1.0, Interval(0, 0.0, 0.0)
+    from scipy.stats import binomtest  # few comparisons need it
+
     test = binomtest(fixed, differing)
     share = test.proportion_ci(CONFIDENCE, method="exact")
     return float(test.pvalue), Interval(fixed - broken, *(float(differing * (2 * end - 1)) for end in share))
@@ -118,16 +119,16 @@ def seeds_to_settle(change: float, deviation: float) -> int | None:
     """
     counts = np.arange(2, MOST_SEEDS + 1)
     freedom = 2 * (counts - 1)
-    critical = student.ppf((1 + CONFIDENCE) / 2, freedom)
-    power = nct.sf(critical, freedom, np.minimum(abs(change) / deviation * np.sqrt(counts / 2), 30))
-    enough = counts[power >= POWER]
+    critical = _quantile((1 + CONFIDENCE) / 2, freedom)
+    missed = special.nctdtr(freedom, np.minimum(abs(change) / deviation * np.sqrt(counts / 2), 30), critical)
+    enough = counts[1 - missed >= POWER]
     return int(enough[0]) if len(enough) else None
 
 
 def smallest_shown(before: Sequence[float], after: Sequence[float], resolution: float) -> float:
     """Return the smallest true change that these numbers of seeds show in 80 % of cases; arguments as for `welch`."""
     spread, freedom = _seed_noise(before, after, resolution)
-    return float((student.ppf((1 + CONFIDENCE) / 2, freedom) + student.ppf(POWER, freedom)) * math.sqrt(spread))
+    return float((_quantile((1 + CONFIDENCE) / 2, freedom) + _quantile(POWER, freedom)) * math.sqrt(spread))
 
 
 def seed_deviation(before: Sequence[float], after: Sequence[float], resolution: float) -> float:
@@ -178,4 +179,9 @@ def _single_image_noise(before, after):
 
 
 def _margin(spread, freedom):
-    return float(student.ppf((1 + CONFIDENCE) / 2, freedom) * math.sqrt(spread))
+    return float(_quantile((1 + CONFIDENCE) / 2, freedom) * math.sqrt(spread))
+
+
+def _quantile(share, freedom):
+    """Return below which value that share of Student's t distribution lies."""
+    return special.stdtrit(freedom, share)
