@@ -138,6 +138,15 @@ def test_a_pool_maps_in_order(pool):
     assert list(pool.map(add, "a", "b")) == ["ab"]
 
 
+def loaded(*modules):
+    return [module for module in modules if sys.modules.get(module)]
+
+
+def test_a_worker_has_torch_without_what_no_run_needs(pool):
+    names = ("torch", "cuda.bindings", "torch._dynamo", "sympy", "scipy", "pandas", "matplotlib")
+    assert list(pool.map(loaded, *([name] for name in names))) == [["torch"]]
+
+
 def wait_for_file(path, seconds):
     deadline = time.monotonic() + seconds
     while not Path(path).exists():
