@@ -206,39 +206,42 @@ def _nested_shape(nested, shape):
 def _gathered(modules, shape):
     """Return (number of modules, fields of Block, (product, norm, dropout)) of the longest block that begins here."""
     fields = dict(zip(("channels", "height", "width"), shape, strict=True))
-    product = norm = dropout = None
-    stage, used = 0, 0  # product 1, before 2, norm 3, after 4, dropout 5, pool 6
-    now = shape
+    place, used, at = 0, 0, {}
     for module in modules:
-        if isinstance(module, nn.Conv2d) and stage < 1 and _is_known_conv(module):
-            stage, product = 1, module
-            fields |= _conv_fields(module, shape)
-            now = Block(**fields).mapped
-        elif isinstance(module, nn.Linear) and stage < 1 and shape[1:] == (1, 1):
-            stage, product = 1, module
-            fields |= {"product": blocks.LINEAR, "out": module.out_features}
-            now = (module.out_features, 1, 1)
-        elif (
-            type(module) in _ACTIVATIONS
-            and stage < 4
-            and stage != 2
-            and getattr(module, "approximate", "none") == "none"
-        ):
-            stage, field = (4, "after") if stage == 3 else (2, "before")
-            fields[field] = _ACTIVATIONS[type(module)]
-        elif isinstance(module, nn.BatchNorm2d) and stage < 3 and _is_known_norm(module):
-            stage, norm = 3, module
-            fields |= {"norm": True, "eps": module.eps, "momentum": module.momentum}
-        elif isinstance(module, Dropout) and stage < 5:
-            stage, dropout = 5, module
-            fields["p"] = module.p
-        elif (pool := _pool_fields(module, now)) and stage < 6:
-            stage = 6
-            fields |= pool
-        else:
+        found = _fields_of(module, place, shape, Block(**fields).mapped if used else shape)
+        if found is None:
             break
+        place, own = found
+        fields |= own
+        at[place] = module
         used += 1
-    return used, fields, (product, norm, dropout)
+    return used, fields, (at.get(PRODUCT), at.get(NORM), at.get(DROPOUT))
+
+
+PRODUCT, BEFORE, NORM, AFTER, DROPOUT, POOL = range(1, 7)  # the places in a block, in their order
+
+
+def _fields_of(module, place, shape, mapped):
+    """Return (the place that a module takes in a block, its fields of Block), or None where it cannot take one.
+
+    place: the last one that is taken, 0 for none. shape: of the block's input; mapped: of what its product gives.
+    """
+    if place < PRODUCT and isinstance(module, nn.Conv2d) and _is_known_conv(module):
+        return PRODUCT, _conv_fields(module, shape)
+    if place < PRODUCT and isinstance(module, nn.Linear) and shape[1:] == (1, 1):
+        return PRODUCT, {"product": blocks.LINEAR, "out": module.out_features}
+    if type(module) in _ACTIVATIONS and getattr(module, "approximate", "none") == "none":
+        if place < BEFORE:
+            return BEFORE, {"before": _ACTIVATIONS[type(module)]}
+        if place == NORM:
+            return AFTER, {"after": _ACTIVATIONS[type(module)]}
+    if place < NORM and isinstance(module, nn.BatchNorm2d) and _is_known_norm(module):
+        return NORM, {"norm": True, "eps": module.eps, "momentum": module.momentum}
+    if place < DROPOUT and isinstance(module, Dropout):
+        return DROPOUT, {"p": module.p}
+    if place < POOL and (pool := _pool_fields(module, mapped)):
+        return POOL, pool
+    return None
 
 
 def _is_known_conv(conv):
