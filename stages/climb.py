@@ -54,7 +54,7 @@ def main(given: list[str] | None = None) -> None:
     rows = {seed: store.rows(store.folder_of(recipe, train, seed)) for seed in seeds}
     labels = read_split("test").labels.numpy()
     values = write_results(RUNGS / asked.rung, evaluation_of(recipe, measured, history_rows(rows), labels, target))
-    print(f"climb: {asked.rung}, seeds: {asked.seeds}: {headline(values, len(labels))}")
+    print(f"climb: {headline(asked.rung, asked.seeds, values, len(labels))}")
 
 
 if __name__ == "__main__":

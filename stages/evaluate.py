@@ -56,7 +56,7 @@ def main(given: list[str] | None = None) -> None:
     write_bytes(REPORTS / "curves.png", pictures.curves(pd.DataFrame(history), curves, params.evaluate.target, title))
     write_bytes(REPORTS / "confusion.png", pictures.confusion(pd.DataFrame(confusion), title))
     write_bytes(REPORTS / "errors.png", pictures.misread(misread, images, params.seeds, title))
-    print(f"evaluate: {title}: {headline(values, len(labels))}")
+    print(f"evaluate: {headline(recipe.rung, params.seeds, values, len(labels))}")
 
 
 if __name__ == "__main__":

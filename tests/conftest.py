@@ -68,5 +68,13 @@ def trained(ladder, tmp_path_factory, worker_id):
 
 
 @pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Keep torch to one thread, as a run does: tests go side by side, and their threads would wait for each other."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
 def no_telemetry():
     os.environ["DVC_NO_ANALYTICS"] = "1"

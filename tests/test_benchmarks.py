@@ -168,3 +168,46 @@ def test_plain_torch_turns_images_as_a_rotation_by_a_quarter():
     x = images.to(torch.float32)
     turned = rivals.warped(x, torch.full((3,), math.pi / 2), torch.ones(3), "nearest")
     assert torch.equal(turned, x.rot90(1, (2, 3))) or torch.equal(turned, x.rot90(-1, (2, 3)))
+
+
+@pytest.mark.parametrize("rung", throughput.RUNGS)
+def test_a_step_in_jax_is_a_step_of_plain_torch(rung):
+    """In float64, from the same weights, without dropout, whose random numbers are each framework's own."""
+    jax = pytest.importorskip("jax")
+    with jax.enable_x64(True):
+        check_a_step_in_jax(jax, rung)
+
+
+def check_a_step_in_jax(jax, rung):
+    recipe = cards.resolve(rung)
+    recipe = recipe.model_copy(update={"network": [of for of in recipe.network if of.name != "dropout"]})
+    model = notebook.network_of(recipe).double()
+    optimizer = notebook.optimizer_of(recipe, model)
+    images, labels = synthetic_digits(64)
+    weights = in_jax(model)
+    nothing = jax.tree.map(jax.numpy.zeros_like, weights)
+    state = (weights, nothing, jax.tree.map(jax.numpy.zeros_like, weights), 0)
+    train, batch = rivals.jax_train(recipe, images, labels), torch.arange(0, 64, 2)
+    for _ in range(2):  # in the second step, moments count
+        state = train(state, jax.numpy.asarray(batch.numpy()), jax.random.key(0))
+        optimizer.zero_grad()
+        x = (images[batch].double() / 255 - recipe.input.mean) / recipe.input.std
+        torch.nn.functional.nll_loss(model(x), labels[batch].to(torch.int64)).backward()
+        optimizer.step()
+    found, expected = jax.tree.leaves(state[0]), jax.tree.leaves(in_jax(model))
+    assert len(found) == len(list(model.parameters()))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert abs(ours - theirs).max() < 1e-6 * recipe.learning_rate
+
+
+def in_jax(model):
+    """Return the weights of each module of plain torch as `rivals.jax_train` has them: [rows, columns, in, out]."""
+    import jax
+
+    return [
+        [
+            jax.numpy.asarray((own.permute(2, 3, 1, 0) if own.ndim == 4 else own).detach().numpy().copy())
+            for own in module.parameters()
+        ]
+        for module in model
+    ]

@@ -19,11 +19,12 @@ from ladder.network import inference
 from ladder.network.build import build
 
 
-@pytest.fixture
-def found(monkeypatch):
-    """Return the hash as it is, in the repository, whose cards it reads."""
-    monkeypatch.chdir(REPOSITORY)
-    return measurement_hash.measurement_hash()
+@pytest.fixture(scope="module")
+def found():
+    """Return the hash as it is, of the repository's cards."""
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(REPOSITORY)
+        return measurement_hash.measurement_hash()
 
 
 def test_the_committed_hash_is_that_of_the_committed_code(tmp_path):
@@ -64,6 +65,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_it_changes_with_what_is_measured(found, monkeypatch, change):
+    monkeypatch.chdir(REPOSITORY)
     module, name, changed = CHANGES[change]
     monkeypatch.setattr(module, name, changed(getattr(module, name)))
     assert measurement_hash.measurement_hash() != found

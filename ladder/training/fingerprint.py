@@ -1,7 +1,7 @@
 """The fingerprint of a recipe on this machine: the hash of what a miniature run leaves behind.
 
 It changes when the bits of a real run would change. It stays when code is only moved or renamed. It is
-the same on every processor; on a GPU it is that machine's.
+the same on every processor, unless torch computes a part of the run: ladder/training/bits.py tells.
 """
 
 import hashlib
