@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from projects import REPOSITORY, assert_one_clear_line, run_module
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ladder.cards import Recipe, resolve
@@ -32,7 +33,7 @@ def published(trained, tmp_path_factory):
 
 def in_torch(path, images):
     """Return the class probabilities of published weights by plain torch: an oracle without lanes."""
-    with weights.safetensors.safe_open(path, "pt") as file:
+    with safe_open(path, "pt") as file:
         recipe = Recipe.model_validate(json.loads(file.metadata()["about"])["recipe"])
     network = build(recipe, seed=0).eval()
     network.load_state_dict(load_file(path))
