@@ -11,7 +11,7 @@ import pytest
 import torch
 from projects import REPOSITORY
 
-from benchmarks import bits, notebook, rivals, sprint, step, throughput
+from benchmarks import bits, notebook, prepare, rivals, sprint, step, throughput
 from ladder import cards
 from ladder.data.synthetic import synthetic_digits
 from ladder.data.tensors import write_tensors
@@ -167,3 +167,28 @@ def test_plain_torch_turns_images_as_a_rotation_by_a_quarter():
     x = images.to(torch.float32)
     turned = rivals.warped(x, torch.full((3,), math.pi / 2), torch.ones(3), "nearest")
     assert torch.equal(turned, x.rot90(1, (2, 3))) or torch.equal(turned, x.rot90(-1, (2, 3)))
+
+
+def test_pictures_of_every_kind_are_prepared_and_counted():
+    """Bars of eight widths, read by looking for the nearest one: pictures from which they come back lose nothing."""
+
+    class Lookup:
+        """Reads an image as the nearest of those it knows."""
+
+        name, seed = "lookup", 0
+
+        def __init__(self, images, labels):
+            self.known, self.labels = images.flatten(1).double(), labels.long()
+
+        def probabilities(self, images):
+            nearest = torch.cdist(images.flatten(1).double(), self.known).argmin(1)
+            return torch.nn.functional.one_hot(self.labels[nearest], 10)
+
+    images, labels = torch.zeros(8, 1, 28, 28, dtype=torch.uint8), torch.arange(8)
+    for width in range(8):
+        images[width, 0, 4:24, 13 - width : 16 + width] = 255
+    head, plain, *others = prepare.lines(Lookup(images, labels), images, labels)
+    assert head.startswith("lookup, seed 0: test images read correctly, of the first 8,")
+    assert plain.split()[-1] == "100.00"
+    assert len(others) == len(prepare.PICTURES)
+    assert all(line.endswith("100.00  +0.00") for line in others[:3])

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 from projects import REPOSITORY, assert_one_clear_line, run_module
 from safetensors import safe_open
@@ -54,6 +55,27 @@ def test_a_published_model_says_what_it_is_worth(published):
     assert f"{100 - misread / 5:.2f} % of MNIST's 500 test images, {misread} misread" in card
     assert hashlib.sha256(path.read_bytes()).hexdigest() in card
     assert path.stat().st_size < 100_000
+
+
+def test_the_lines_of_torch_in_the_docs_give_these_probabilities(published, monkeypatch):
+    monkeypatch.chdir(published[0])
+    text = (REPOSITORY / "docs/use_the_model.md").read_text()
+    code = text.partition("```python\n")[2].partition("```")[0].replace("models/sprint", "models/quick")
+    images = load_file("data/processed/test.safetensors")["images"]
+    blank = code.index("images = torch.zeros")
+    found = {"images_given": images.to(torch.float32)}
+    exec(f"{code[:blank]}images = images_given\n{code[code.index(chr(10), blank) + 1 :]}", found)
+    torch.testing.assert_close(found["probabilities"], in_torch("models/quick.safetensors", images))
+
+
+def test_a_model_registry_finds_the_default_model():
+    """DVC reads it as an artifact, and what it names is an output of the training."""
+    from dvc.repo import Repo
+
+    found = Repo(REPOSITORY).artifacts.read()["dvc.yaml"]["default-model"]
+    stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    assert found.type == "model"
+    assert found.path in stages["train"]["outs"]
 
 
 def test_publishing_again_gives_the_same_bytes(published, tmp_path):
