@@ -90,7 +90,10 @@ def border(values: np.ndarray) -> np.ndarray:
 
 
 def background(colours: np.ndarray) -> np.ndarray:
-    """Return the colour [4] of the background: the median of the border, channel by channel."""
+    """Return the colour [4] of the background: the median of the border, channel by channel.
+
+    There is an even number of pixels on it; the median is the mean of the two in the middle.
+    """
     return np.median(border(colours), axis=0)
 
 
@@ -103,7 +106,10 @@ def ink(colours: np.ndarray, paper: np.ndarray) -> np.ndarray:
 
 
 def without_haze(inked: np.ndarray) -> np.ndarray:
-    """Return ink [height, width] less three times the upper quartile of the border's, and 0 where that is negative."""
+    """Return ink [height, width] less three times the upper quartile of the border's, and 0 where that is negative.
+
+    Of n values in their order, numbered from 0, the quartile is at 0.75 (n - 1), between two of them in proportion.
+    """
     return np.maximum(inked - HAZE * np.quantile(border(inked), 0.75), 0)
 
 
