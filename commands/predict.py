@@ -21,10 +21,17 @@ from ladder.exceptions import LadderError
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """Return the command line's arguments. A wrong one ends the program with exit code 2."""
     reader = parser("commands.predict", __doc__)
-    reader.add_argument("images", nargs="+", type=Path, metavar="image.png", help="pictures of one digit each")
+    reader.add_argument("images", nargs="+", type=picture, metavar="image.png", help="pictures of one digit each")
     reader.add_argument("--model", type=name, metavar="RUNG", help="a published model; without it the one just trained")
     reader.add_argument("--json", action="store_true", help="print the same facts as JSON")
     return reader.parse_args(given)
+
+
+def picture(text: str) -> Path:
+    """Return an argument that names a file. Raises argparse's error for `-`, which elsewhere is standard input."""
+    if text == "-":
+        raise argparse.ArgumentTypeError("standard input is not read; name a file")
+    return Path(text)
 
 
 def prepared(path: Path):
