@@ -11,7 +11,7 @@ import pytest
 import torch
 from projects import REPOSITORY
 
-from benchmarks import bits, notebook, rivals, sprint, step, throughput
+from benchmarks import bits, notebook, prepare, rivals, sprint, step, throughput
 from ladder import cards
 from ladder.data.splits import Split
 from ladder.data.synthetic import synthetic_digits
@@ -183,7 +183,7 @@ def check_a_step_in_jax(jax, rung):
     recipe = recipe.model_copy(update={"network": [of for of in recipe.network if of.name != "dropout"]})
     model = notebook.network_of(recipe).double()
     optimizer = notebook.optimizer_of(recipe, model)
-    images, labels = synthetic_digits(64)
+    images, labels, *_ = synthetic_digits(64)
     weights = in_jax(model)
     nothing = jax.tree.map(jax.numpy.zeros_like, weights)
     state = (weights, nothing, jax.tree.map(jax.numpy.zeros_like, weights), 0)
@@ -211,3 +211,28 @@ def in_jax(model):
         ]
         for module in model
     ]
+
+
+def test_pictures_of_every_kind_are_prepared_and_counted():
+    """Bars of eight widths, read by looking for the nearest one: pictures from which they come back lose nothing."""
+
+    class Lookup:
+        """Reads an image as the nearest of those it knows."""
+
+        name, seed = "lookup", 0
+
+        def __init__(self, images, labels):
+            self.known, self.labels = images.flatten(1).double(), labels.long()
+
+        def probabilities(self, images):
+            nearest = torch.cdist(images.flatten(1).double(), self.known).argmin(1)
+            return torch.nn.functional.one_hot(self.labels[nearest], 10)
+
+    images, labels = torch.zeros(8, 1, 28, 28, dtype=torch.uint8), torch.arange(8)
+    for width in range(8):
+        images[width, 0, 4:24, 13 - width : 16 + width] = 255
+    head, plain, *others = prepare.lines(Lookup(images, labels), images, labels)
+    assert head.startswith("lookup, seed 0: test images read correctly, of the first 8,")
+    assert plain.split()[-1] == "100.00"
+    assert len(others) == len(prepare.PICTURES)
+    assert all(line.endswith("100.00  +0.00") for line in others[:3])
