@@ -12,7 +12,7 @@ from made_up import write_reports
 from projects import run_module
 
 from commands import compare
-from ladder.comparison.parsing import test_images_of as images_of
+from ladder.comparison.parsing import test_set_of as set_of
 from ladder.comparison.parsing import yaml_mapping
 from ladder.exceptions import LadderError
 
@@ -253,9 +253,9 @@ def test_a_folder_that_no_rung_can_be_called_is_refused(project):
 
 
 def test_limits_are_as_the_messages_say():
-    assert images_of('{"test_images": 1000000}') == 1_000_000
+    assert set_of('{"test_images": 1000000}', None).images == 1_000_000
     with pytest.raises(ValueError, match="from 1 to 1,000,000"):
-        images_of('{"test_images": 1000001}')
+        set_of('{"test_images": 1000001}', None)
     assert yaml_mapping("a: " + "[" * 19 + "]" * 19)
     with pytest.raises(ValueError, match="nested too deeply"):
         yaml_mapping("a: " + "[" * 20 + "]" * 20)
