@@ -81,7 +81,7 @@ def test_what_is_small_enough_is_as_good_and_what_is_open_says_what_would_settle
     write_reports(Path("reports"), runs(5, 54, spread=12))
     _, text = said()
     assert text.startswith(
-        "**Cannot tell yet whether workspace (net7) is better or worse than HEAD (net7)**: +0.05 points"
+        "**Cannot tell yet whether workspace (net7) is better or worse than HEAD (net7)**: +0.07 "
     )
     assert "What the images say: 6 fixed, 0 broken, net +6, each by more than half of the seeds." in text
     assert re.search("What to do: [0-9]+ seeds a side would settle it with 80 % power", text)
