@@ -1,0 +1,68 @@
+"""The data sets that the page shows: where their reports, images and trained networks are."""
+
+import csv
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+
+from ladder import cards
+from ladder.comparison.reports import Report, read_report
+from ladder.comparison.snapshots import WORKSPACE, find
+from ladder.paths import PROCESSED, REPORTS
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One data set. name: part of addresses; title: for people; classes: their names, in the order of labels.
+
+    reports: the folder with `rungs/<rung>/`; images: the safetensors file of the test images, which may be missing;
+    writers: a CSV file with the columns split, index, series and writer, which may be missing.
+    """
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    reports: Path
+    images: Path
+    writers: Path
+
+
+MNIST = DataSet(
+    name="mnist",
+    title="MNIST",
+    classes=tuple(str(digit) for digit in range(10)),
+    reports=REPORTS,
+    images=PROCESSED / "test.safetensors",
+    writers=Path("datasets/mnist_writers.csv.gz"),
+)
+
+
+def data_sets() -> list[DataSet]:
+    """Return the data sets to show, the default one first."""
+    return [MNIST]
+
+
+def read_reports(data: DataSet) -> dict[str, Report]:
+    """Return {rung: Report} of the rungs that were climbed, in natural order. Raises LadderError for a bad report."""
+    snapshot = find(WORKSPACE)
+    climbed = sorted((path.parent.name for path in data.reports.glob("rungs/*/metrics.json")), key=cards.natural)
+    return {rung: read_report(snapshot, (data.reports / "rungs" / rung).as_posix(), rung) for rung in climbed}
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file, plain or as .gz, by the names of its columns."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_writers(data: DataSet) -> dict[int, str]:
+    """Return {number of a test image: its writer}, or nothing where it is not known who wrote them."""
+    if not data.writers.is_file():
+        return {}
+    rows = read_rows(data.writers)
+    return {
+        int(row["index"]): f"{row['writer']} (series {row['series']})" if row.get("series") else row["writer"]
+        for row in rows
+        if row["split"] == "test"
+    }

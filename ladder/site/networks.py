@@ -1,0 +1,161 @@
+"""Trained networks for the page: the numbers, and the calls into the kernels that they come down to.
+
+A network is one random seed of a rung after its last epoch, found in the first of these places:
+- models/<rung>.safetensors, published: the metadata has the recipe and the seed;
+- data/models/, where the pipeline's default rung is trained;
+- .runs/, the store of this machine.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import torch
+from torch import Tensor
+
+from ladder import cards
+from ladder.data.splits import read_split
+from ladder.data.tensors import read_tensors
+from ladder.exceptions import LadderError
+from ladder.lanes.blocks import LANES, Block, sizes_of
+from ladder.lanes.network import blocks_in
+from ladder.lanes.pixels import pixel_values
+from ladder.network.build import build
+from ladder.paths import MODELS, PROCESSED, REPORTS, model_path
+from ladder.runs import store
+from ladder.site.data_sets import DataSet, read_rows
+
+PUBLISHED = Path("models")
+LARGEST = 16_000  # parameters; more would make the page too large, and the answer late
+SIDE = 28  # pixels; what is resized first is not run in the page
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network. report: the folder whose errors.csv tells which images it misreads."""
+
+    recipe: cards.Recipe
+    seed: int
+    weights: Mapping[str, Tensor]
+    report: Path
+
+
+def networks(data: DataSet) -> list[Network]:
+    """Return the networks that the page can run, those with the highest committed accuracy first."""
+    found = [_published(data, path) for path in sorted(PUBLISHED.glob("*.safetensors"))]
+    found += _default(data)
+    have = {network.recipe.rung for network in found}
+    found += _stored(data, [rung for rung in _climbed(data) if rung not in have])
+    return sorted(filter(_runs_in_page, found), key=lambda network: -_accuracy(network))
+
+
+def packed(network: Network) -> dict:
+    """Return a Network as the page's script reads it, with bytes and float32 numbers as such; see files/network.js.
+
+    steps: one for each call: a C struct for a block, where its parts begin in `numbers`, and the size of its output;
+    or the name of a function. expected: the rows of errors.csv of this seed, or None where they are of other bits.
+    """
+    recipe = network.recipe
+    module = build(recipe.model_copy(update={"device": "cpu"}), seed=0)
+    try:
+        module.load_state_dict(dict(network.weights))
+    except RuntimeError:
+        raise LadderError(f"the weights of {recipe.rung} do not fit its recipe; train it anew") from None
+    numbers, steps = [], []
+    for block, product, norm in blocks_in(module, (1, recipe.input.size, recipe.input.size)):
+        steps.append({"function": block} if isinstance(block, str) else _step(block, product, norm, numbers))
+    return {
+        "rung": recipe.rung,
+        "seed": network.seed,
+        "parameters": cards.parameters(recipe),
+        "accuracy": round(_accuracy(network), 2),
+        "expected": _expected(network),
+        "values": pixel_values(recipe.input.mean, recipe.input.std)[0].numpy().tobytes(),
+        "steps": steps,
+        "numbers": torch.cat(numbers).numpy().tobytes(),
+    }
+
+
+def _step(block: Block, product, norm, numbers: list[Tensor]) -> dict:
+    """Return a block's call, and append its numbers, each part from a multiple of 16 floats on."""
+    parts = {"weight": product and product.weight, "bias": product and product.bias}
+    if norm is not None:
+        parts |= {"gamma": norm.weight, "beta": norm.bias, "mean": norm.running_mean, "variance": norm.running_var}
+    begins = {}
+    for name, part in parts.items():
+        if part is not None:
+            begins[name] = sum(map(len, numbers))
+            flat = part.detach().flatten()
+            numbers.append(torch.cat([flat, flat.new_zeros(-len(flat) % LANES)]))
+    channels, rows, columns = block.shape
+    return {"block": sizes_of(block, LANES), "begins": begins, "outputs": channels * rows * columns}
+
+
+def _runs_in_page(network):
+    recipe = network.recipe
+    if recipe.input.size != SIDE or cards.parameters(recipe) > LARGEST:
+        return False
+    try:
+        blocks_in(build(recipe, seed=0), (1, SIDE, SIDE))
+    except LadderError as error:  # a word without a kernel
+        print(f"page: {recipe.rung} cannot be run in the page: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _published(data, path):
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            about = json.loads(file.metadata()["about"])
+        recipe, seed = cards.validated(cards.Recipe, about["recipe"], path), int(about["seed"])
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError):
+        raise LadderError(f"{path}: damaged, or no published model; `git restore {path}` brings it back") from None
+    return Network(recipe, seed, read_tensors(path), data.reports / "rungs" / recipe.rung)
+
+
+def _default(data):
+    """Return a list with the network that the pipeline trained, where it is on this machine."""
+    plan = data.reports / "recipe.yaml"
+    if data.reports != REPORTS or not plan.is_file() or not MODELS.is_dir():
+        return []
+    recipe = cards.read_recipe(plan)
+    path = model_path(0, recipe.epochs)
+    return [Network(recipe, 0, read_tensors(path), data.reports)] if path.is_file() else []
+
+
+def _stored(data, rungs):
+    """Return the networks of seed 0 that the store on this machine holds; none without the training images."""
+    if not store.RUNS.is_dir() or not (PROCESSED / "train.safetensors").is_file():
+        return []
+    train, found = read_split("train"), []
+    for rung in rungs:
+        folder = data.reports / "rungs" / rung
+        recipe = cards.read_recipe(folder / "recipe.yaml")
+        run = store.folder_of(recipe, train["images"], train["labels"], 0)
+        epochs = store.load(run, recipe.epochs) if run.is_dir() else []
+        if len(epochs) == recipe.epochs:
+            found.append(Network(recipe, 0, epochs[-1].weights, folder))
+    return found
+
+
+def _climbed(data):
+    return sorted((path.parent.name for path in data.reports.glob("rungs/*/recipe.yaml")), key=cards.natural)
+
+
+def _expected(network):
+    """Return the lines "index,label,prediction,confidence" of the seed's misread images, as errors.csv has them."""
+    committed = cards.read_recipe(network.report / "recipe.yaml")
+    if committed.fingerprint != network.recipe.fingerprint:
+        return None
+    rows = read_rows(network.report / "errors.csv")
+    columns = ("index", "label", "prediction", "confidence")
+    return [",".join(row[key] for key in columns) for row in rows if int(row["seed"]) == network.seed]
+
+
+def _accuracy(network):
+    """Return the accuracy in percent that is committed of this seed's last epoch, or 0 where there is none."""
+    rows = read_rows(network.report / "curves.csv")
+    return next((float(row["accuracy"]) for row in reversed(rows) if int(row["seed"]) == network.seed), 0.0)
