@@ -19,11 +19,7 @@ def page_files(charts: list[bytes], data: Mapping[str, object]) -> dict[str, byt
     charts: the scripts that draw charts, in their order; data: {name: what JSON can say, with bytes}.
     """
     plain = {path.name: path.read_bytes() for path in sorted(FILES.iterdir()) if path.is_file()}
-    return (
-        plain
-        | {"charts.lib.js": b"\n".join(charts)}
-        | {f"data/{name}.js": as_script(name, data[name]) for name in data}
-    )
+    return plain | {"vega.js": b"\n".join(charts)} | {f"data/{name}.js": as_script(name, data[name]) for name in data}
 
 
 def as_script(name: str, content: object) -> bytes:
