@@ -14,7 +14,8 @@ from ladder.command import parser, run_stage
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
 
-SITE, CACHE = Path("site"), Path(".page")
+SITE = Path("site")
+CACHE = Path(__file__).parents[1] / ".page"  # beside the code, as .lanes/ is
 
 
 def data_of(data, target: float) -> dict[str, object]:
@@ -26,7 +27,7 @@ def data_of(data, target: float) -> dict[str, object]:
     reports = read_reports(data)
     if not reports:
         raise LadderError(f"no rung of {data.title} has been climbed: there is no {data.reports}/rungs/")
-    found = [networks.packed(network) for network in networks.networks(data)]
+    found = [networks.packed(network) for network in networks.networks(data, reports)]
     shown = [{key: network[key] for key in ("rung", "seed", "parameters", "accuracy")} for network in found]
     content = {
         "ladder": facts.ladder_facts(data, reports, target) | {"networks": shown, "pictures": data.images.is_file()},

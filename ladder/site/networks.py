@@ -17,9 +17,12 @@ import torch
 from torch import Tensor
 
 from ladder import cards
+from ladder.board.page import behind
+from ladder.comparison.reports import Report
 from ladder.data.splits import read_split
 from ladder.data.tensors import read_tensors
 from ladder.exceptions import LadderError
+from ladder.files import read_yaml
 from ladder.lanes.blocks import LANES, Block, sizes_of
 from ladder.lanes.network import blocks_in
 from ladder.lanes.pixels import pixel_values
@@ -29,7 +32,8 @@ from ladder.runs import store
 from ladder.site.data_sets import DataSet, read_rows
 
 PUBLISHED = Path("models")
-LARGEST = 16_000  # parameters; more would make the page too large, and the answer late
+LARGEST = 16_000  # parameters; more would make the answer late
+MOST = 10  # networks, of 60 kB at most, so that the page stays below 2 MB
 SIDE = 28  # pixels; what is resized first is not run in the page
 
 
@@ -43,13 +47,16 @@ class Network:
     report: Path
 
 
-def networks(data: DataSet) -> list[Network]:
-    """Return the networks that the page can run, those with the highest committed accuracy first."""
+def networks(data: DataSet, reports: Mapping[str, Report]) -> list[Network]:
+    """Return the networks that the page runs, one a rung, those with the highest committed accuracy first.
+
+    The published ones come before others where there are more than `MOST`. reports: {rung: Report} of the climbed rungs. Those behind their cards are not looked for in the store.
+    """
     found = [_published(data, path) for path in sorted(PUBLISHED.glob("*.safetensors"))]
-    found += _default(data)
-    have = {network.recipe.rung for network in found}
-    found += _stored(data, [rung for rung in _climbed(data) if rung not in have])
-    return sorted(filter(_runs_in_page, found), key=lambda network: -_accuracy(network))
+    found += [network for network in _default(data) if network.recipe.rung not in _rungs(found)]
+    stored = _stored(data, [rung for rung in reports if rung not in _rungs(found).union(behind(reports))])
+    found = list(filter(_runs_in_page, found + sorted(stored, key=_accuracy, reverse=True)))
+    return sorted(found[:MOST], key=_accuracy, reverse=True)
 
 
 def packed(network: Network) -> dict:
@@ -92,6 +99,10 @@ def _step(block: Block, product, norm, numbers: list[Tensor]) -> dict:
             numbers.append(torch.cat([flat, flat.new_zeros(-len(flat) % LANES)]))
     channels, rows, columns = block.shape
     return {"block": sizes_of(block, LANES), "begins": begins, "outputs": channels * rows * columns}
+
+
+def _rungs(found):
+    return {network.recipe.rung for network in found}
 
 
 def _runs_in_page(network):
@@ -141,14 +152,10 @@ def _stored(data, rungs):
     return found
 
 
-def _climbed(data):
-    return sorted((path.parent.name for path in data.reports.glob("rungs/*/recipe.yaml")), key=cards.natural)
-
-
 def _expected(network):
     """Return the lines "index,label,prediction,confidence" of the seed's misread images, as errors.csv has them."""
-    committed = cards.read_recipe(network.report / "recipe.yaml")
-    if committed.fingerprint != network.recipe.fingerprint:
+    committed = read_yaml(network.report / "recipe.yaml")  # of an older version, perhaps, with words of its own
+    if committed.get("fingerprint") != network.recipe.fingerprint:
         return None
     rows = read_rows(network.report / "errors.csv")
     columns = ("index", "label", "prediction", "confidence")

@@ -23,6 +23,7 @@ async function drawChart(place, specOf, onpick) {
     view = new vega.View(vega.parse(vegaLite.compile(spec).spec), { renderer: "svg", container: place, hover: true });
     if (onpick) view.addEventListener("click", (_, item) => item?.datum?.rung && onpick(item.datum));
     await view.runAsync();
+    place.querySelector("svg").setAttribute("aria-hidden", "true"); // the place has a label, and a table says the rest
   };
   redraw.set(place, draw);
   await draw();
@@ -33,7 +34,7 @@ function looks() {
   return {
     background: "transparent", aria: false, font: "system-ui, sans-serif",
     axis: { labelColor: text, titleColor: text, gridColor: line, domainColor: faint, tickColor: faint, labelFontSize: 12, titleFontSize: 12 },
-    legend: { labelColor: text, titleColor: text, labelFontSize: 12, titleFontSize: 12, labelLimit: 220 },
+    legend: { labelColor: text, titleColor: text, labelFontSize: 12, labelLimit: 220, symbolOpacity: 1 },
     view: { stroke: null },
   };
 }

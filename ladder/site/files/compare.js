@@ -64,7 +64,7 @@ function imagesPart(ladder, old, now, writers) {
     .map((image) => {
       const { label, predictions } = from.misread.get(image);
       const counts = sides.map((side) => `${side.misread.get(image)?.predictions.length ?? 0}/${side.seeds}`);
-      return { image, text: [`${ladder.classes[label]} read as ${ladder.classes[mostly(predictions)]}`, `misread by ${counts.join(" → ")}`] };
+      return { image, text: [`${ladder.classes[label]} read as ${ladder.classes[mostly(predictions)]}`, `${counts.join(" → ")} seeds`] };
     });
   const [fixed, broken] = [changed(...sides), changed(...[...sides].reverse())];
   const part = (title, digits) => [element("h2", {}, `${title}: ${whole(digits.length)}`), digits.length > 0 && pictureList(ladder, digits, writers)];

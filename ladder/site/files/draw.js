@@ -109,7 +109,7 @@ function answer(set, ladder, packed, probabilities) {
     return [element("dt", {}, ladder.classes[i]), element("dd", {}, bar), element("dd", {}, `${number(100 * value, 1)} %`)];
   });
   return element("section", { class: "answer", "data-rung": packed.rung },
-    element("h3", {}, element("a", { href: `#/${set}/rung/${packed.rung}` }, packed.rung)),
+    element("h2", {}, element("a", { href: `#/${set}/rung/${packed.rung}` }, packed.rung)),
     element("p", { class: "read" }, ladder.classes[largestOf(probabilities)]),
     element("dl", { class: "bars" }, bars),
     element("p", { class: "faint" }, `seed ${packed.seed}, ${whole(packed.parameters)} parameters, ${number(packed.accuracy)} % of the test images`));

@@ -8,7 +8,7 @@ function element(tag, attributes = {}, ...children) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (value !== false && value != null) made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child != null && child !== false));
+  made.append(...children.flat(Infinity).filter((child) => child != null && child !== false));
   return made;
 }
 
@@ -45,7 +45,7 @@ function table(caption, head, rows, numeric = []) {
   const kind = (column) => ({ class: numeric.includes(column) ? "number" : false });
   return element("div", { class: "wide", role: "region", tabindex: 0, "aria-label": caption },
     element("table", {},
-      element("thead", {}, element("tr", {}, head.map((text, i) => element("th", { scope: "col", ...kind(i) }, text)))),
+      element("thead", {}, element("tr", {}, head.map((text, i) => (text === "" ? element("td") : element("th", { scope: "col", ...kind(i) }, text))))),
       element("tbody", {}, rows.map((row) => element("tr", {}, row.map((cell, i) => element("td", kind(i), cell)))))));
 }
 

@@ -30,7 +30,7 @@ async function show() {
   }
   if (number !== shown) return;
   navigation(set, view);
-  main.replaceChildren(...parts.flat().filter(Boolean));
+  main.replaceChildren(...parts.flat(Infinity).filter(Boolean));
   const title = main.querySelector("h1");
   document.title = `${title.textContent} – Digit Ladder`;
   if (number > 1) {
