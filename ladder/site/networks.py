@@ -50,7 +50,8 @@ class Network:
 def networks(data: DataSet, reports: Mapping[str, Report]) -> list[Network]:
     """Return the networks that the page runs, one a rung, those with the highest committed accuracy first.
 
-    The published ones come before others where there are more than `MOST`. reports: {rung: Report} of the climbed rungs. Those behind their cards are not looked for in the store.
+    The published ones come before others where there are more than `MOST`. reports: {rung: Report} of the climbed
+    rungs. Those behind their cards are not looked for in the store.
     """
     found = [_published(data, path) for path in sorted(PUBLISHED.glob("*.safetensors"))]
     found += [network for network in _default(data) if network.recipe.rung not in _rungs(found)]
