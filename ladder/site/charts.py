@@ -16,7 +16,7 @@ SECONDS = 120  # for npm
 
 @dataclass(frozen=True)
 class Script:
-    """A script in an npm package. sha256: of the script itself, whatever the package is packed with."""
+    """A script in an npm package. sha256: of its licence and itself, whatever the package is packed with."""
 
     package: str
     path: str
@@ -24,11 +24,11 @@ class Script:
 
 
 SCRIPTS = (
-    Script("vega@6.2.0", "build/vega.min.js", "ea6a5936381d06f912466354e2b6a20eb66c4d41f1ca9dff1e0236dfee6ee392"),
+    Script("vega@6.2.0", "build/vega.min.js", "aaa91449c26e006e696002986cff5d2634d779c626bfaa3584abc450eb24d86a"),
     Script(
         "vega-lite@6.4.3",
         "build/vega-lite.min.js",
-        "35a9821df838825b05a6a73e9414b58747a1b18321583858ed903c66393a5c7e",
+        "5d59cd9ce5ea9a1c55096e0739ebc66f3fa992d3fbfe49d6e58b4bcb73c9d332",
     ),
 )
 
@@ -69,6 +69,7 @@ def _from_npm(script):
             raise LadderError(f"npm cannot fetch {script.package}: {said[0]}")
         try:
             with tarfile.open(archives[0]) as archive:
-                return archive.extractfile(f"package/{script.path}").read()
+                licence, code = (archive.extractfile(f"package/{path}").read() for path in ("LICENSE", script.path))
+                return b"/*!\n" + licence.strip() + b"\n*/\n" + code
         except (tarfile.TarError, KeyError, OSError):
-            raise LadderError(f"npm's {script.package} has no {script.path}") from None
+            raise LadderError(f"npm's {script.package} has no {script.path}, or no LICENSE") from None

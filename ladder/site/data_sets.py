@@ -13,14 +13,15 @@ from ladder.paths import PROCESSED, REPORTS
 
 @dataclass(frozen=True)
 class DataSet:
-    """One data set. name: part of addresses; title: for people; classes: their names, in the order of labels.
+    """One data set. name: part of addresses; title: for people; licence: who made it, and its terms.
 
-    reports: the folder with `rungs/<rung>/`; images: the safetensors file of the test images, which may be missing;
-    writers: a CSV file with the columns split, index, series and writer, which may be missing.
+    classes: their names, in the order of labels. reports: the folder with `rungs/<rung>/`. images: the safetensors
+    file of the test images; writers: a CSV file with the columns split, index, series and writer. Both may be missing.
     """
 
     name: str
     title: str
+    licence: str
     classes: tuple[str, ...]
     reports: Path
     images: Path
@@ -30,6 +31,7 @@ class DataSet:
 MNIST = DataSet(
     name="mnist",
     title="MNIST",
+    licence="MNIST is by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, under CC BY-SA 3.0.",
     classes=tuple(str(digit) for digit in range(10)),
     reports=REPORTS,
     images=PROCESSED / "test.safetensors",

@@ -25,6 +25,7 @@ def ladder_facts(data: DataSet, reports: Mapping[str, Report], target: float) ->
     return {
         "name": data.name,
         "title": data.title,
+        "licence": data.licence,
         "classes": data.classes,
         "images": max((report.misread.shape[1] for report in reports.values()), default=0),
         "target": target,

@@ -192,7 +192,7 @@ function checkPart(set, ladder) {
   });
   return [
     element("h2", {}, "The same numbers as in the reports"),
-    element("p", {}, "The networks run here by the C code that trained them, compiled for the browser. So they misread the same test images, with the same confidence to the last digit that the reports keep. Try it: it takes a few seconds."),
+    element("p", {}, "The networks run here by the C code that trained them, compiled for the browser. So they misread the same test images, with the same confidence to the last digit that the reports keep. Try it: it takes from a few seconds to a minute."),
     element("div", { class: "controls" }, names.length > 1 && choice("Network", names.map((name) => [name, name]), rung, (name) => { rung = name; }), button, bar),
     result,
   ];

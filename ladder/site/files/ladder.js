@@ -3,16 +3,16 @@
 
 const TABLE = [ // columns: title, what to sort by, what to show; a column without any value is left out
   { title: "rung", key: (row) => row.order, cell: rungCell },
-  { title: "project", key: (row) => row.project ?? "", cell: (row) => row.project ?? "own" },
-  { title: "parameters", key: (row) => row.parameters, cell: (row) => whole(row.parameters), numeric: true },
   { title: "accuracy, %", key: (row) => row.accuracy, cell: (row) => number(row.accuracy), numeric: true },
   { title: "± (seeds)", key: (row) => row.accuracy_sd, cell: (row) => `${number(row.accuracy_sd)} (${row.seeds})`, numeric: true },
   { title: "95 % interval", key: (row) => row.accuracy_low, cell: (row) => interval(row.accuracy_low, row.accuracy_high), numeric: true },
+  { title: "parameters", key: (row) => row.parameters, cell: (row) => whole(row.parameters), numeric: true },
   { title: "train − test", key: (row) => row.gap, cell: (row) => number(row.gap), numeric: true },
   { title: "step from", key: (row) => row.against, cell: (row) => row.against ?? "" },
   { title: "change", key: (row) => row.step_change, cell: (row) => number(row.step_change, 2, "+"), numeric: true },
   { title: "its interval", key: (row) => row.step_low, cell: (row) => interval(row.step_low, row.step_high), numeric: true },
   { title: "verdict", key: (row) => row.step_verdict, cell: (row) => verdict(row.step_verdict) },
+  { title: "project", key: (row) => row.project ?? "", cell: (row) => row.project ?? "own" },
   { title: "reported, %", key: (row) => row.reported_test, cell: (row) => number(row.reported_test), numeric: true },
   { title: "that is", key: (row) => row.reported_verdict, cell: (row) => row.reported_verdict ?? "" },
 ];
@@ -35,6 +35,7 @@ async function ladderView(set) {
     ...ladderChart(rows, set),
     element("h2", { id: "table-title" }, "All rungs"),
     sortedTable(rows),
+    element("p", { class: "faint" }, ladder.licence),
   ];
 }
 

@@ -44,7 +44,7 @@ function stepPart(set, row, facts) {
 function layersPart(facts) {
   const rows = facts.layers.map((layer) => [layer.number, layer.layer, layer.shape, fieldOf(layer.field, facts.side), layer.parameters ? whole(layer.parameters) : ""]);
   return element("div", {},
-    table("Network layer by layer", ["#", "layer", "output", `sees, of ${facts.side} pixels`, "parameters"], rows, [0, 3, 4]));
+    table("Network layer by layer", ["#", "layer", "output", `sees, of ${facts.side} pixels`, "parameters"], rows, [0, 2, 3, 4]));
 }
 
 /** Return a receptive field as a number and a bar: the side of what an output sees. */
