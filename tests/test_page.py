@@ -20,8 +20,10 @@ from conftest import made_once
 from PIL import Image
 from projects import REPOSITORY, TEST_IMAGES, assert_one_clear_line, run_module
 
-from ladder.data.tensors import read_tensors
-from ladder.site import charts
+from ladder import cards
+from ladder.data.tensors import read_tensors, write_tensors
+from ladder.runs import store
+from ladder.site import charts, data_sets, networks
 from ladder.site.charts import Script, chart_scripts
 from ladder.site.folder import as_script
 
@@ -147,8 +149,6 @@ def test_a_rungs_page_shows_its_network_its_curves_and_who_wrote_what_it_misread
     assert f"writer {2000 + number} (series 4)" in first
     digit = read_tensors(project / "data/processed/test.safetensors")["images"][number, 0].numpy()
     np.testing.assert_array_equal(pixels_of(page, ".digits canvas"), digit)
-
-    from ladder import cards
 
     table = cards.layer_table(cards.resolve("quick", cards=project / cards.CARDS))
     rows = page.get_by_role("region", name="Network layer by layer").locator("tbody tr").all_inner_texts()
@@ -323,6 +323,42 @@ def test_the_committed_ladder_takes_less_than_2_mb_without_digits(tmp_path):
     done = run_module("commands.page", tmp_path)
     assert done.returncode == 0, done.stderr
     assert sum(path.stat().st_size for path in tmp_path.glob("site/**/*") if path.is_file()) < 2_000_000
+
+
+def test_a_published_network_comes_before_the_default_one_and_that_before_the_stores(project, tmp_path, monkeypatch):
+    """Each place holds other numbers of one rung: those of the place that counts come out, with its own report."""
+    folder = shutil.copytree(project, tmp_path / "three")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(store, "RUNS", Path(".runs"))
+    reports = data_sets.read_reports(data_sets.MNIST)
+
+    def found():
+        return {network.recipe.rung: network for network in networks.networks(data_sets.MNIST, reports)}
+
+    stored = found()
+    assert {rung: network.report for rung, network in stored.items()} == {
+        rung: Path("reports/rungs", rung) for rung in SEEDS
+    }
+    for name in ("recipe.yaml", "curves.csv", "errors.csv"):
+        shutil.copy(folder / "reports/rungs/quick" / name, folder / "reports")
+    weights = {name: tensor + 1 for name, tensor in stored["quick"].weights.items()}
+    write_tensors("data/models/seed-0/epoch-002.safetensors", weights)
+    name = next(iter(weights))
+    assert found()["quick"].report == Path("reports")
+    assert found()["quick"].weights[name].equal(weights[name])
+
+    about = {"recipe": cards.recipe_content(stored["quick"].recipe), "seed": 1}
+    write_tensors("models/quick.safetensors", stored["longer"].weights, json.dumps(about))
+    assert (found()["quick"].seed, found()["quick"].report) == (1, Path("reports/rungs/quick"))
+    assert found()["quick"].weights[name].equal(stored["longer"].weights[name])
+    assert found()["longer"].weights[name].equal(stored["longer"].weights[name])
+
+
+def test_a_damaged_published_network_is_told(project, tmp_path):
+    folder = shutil.copytree(project, tmp_path / "damaged")
+    (folder / "models").mkdir()
+    (folder / "models/quick.safetensors").write_bytes(b"no network")
+    assert_one_clear_line(run_module("commands.page", folder), "page: models/quick.safetensors: damaged")
 
 
 def test_a_project_without_a_climbed_rung_is_told(ladder, tmp_path):

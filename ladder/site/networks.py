@@ -53,7 +53,8 @@ def networks(data: DataSet, reports: Mapping[str, Report]) -> list[Network]:
     The published ones come before others where there are more than `MOST`. reports: {rung: Report} of the climbed
     rungs. Those behind their cards are not looked for in the store.
     """
-    found = [_published(data, path) for path in sorted(PUBLISHED.glob("*.safetensors"))]
+    published = [_published(data, path) for path in sorted(PUBLISHED.glob("*.safetensors"))]
+    found = [network for network in published if network.recipe.rung in reports]
     found += [network for network in _default(data) if network.recipe.rung not in _rungs(found)]
     stored = _stored(data, [rung for rung in reports if rung not in _rungs(found).union(behind(reports))])
     found = list(filter(_runs_in_page, found + sorted(stored, key=_accuracy, reverse=True)))

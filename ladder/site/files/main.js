@@ -16,7 +16,6 @@ function route() {
 }
 
 async function show() {
-  if (location.hash === "#main") return; // the link that skips the header
   const number = ++shown;
   sets ??= await load("sets");
   const { set, view, names } = route();
@@ -45,5 +44,9 @@ function navigation(set, view) {
     ...(sets.length > 1 ? [choice("Data", sets.map((one) => [one.name, one.title]), set, (name) => { location.hash = `#/${name}`; })] : []));
 }
 
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says which view is shown
+  main.focus();
+});
 addEventListener("hashchange", show);
 show();
