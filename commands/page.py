@@ -56,9 +56,12 @@ def main(given: list[str] | None = None) -> None:
     for one in shown:
         data |= data_of(one, target)
     files = page_files(chart_scripts(CACHE), data)
-    shutil.rmtree(SITE, ignore_errors=True)
+    making = SITE.with_suffix(".tmp")
+    for old in (making, SITE):
+        shutil.rmtree(old, ignore_errors=True)
     for path, content in files.items():
-        write_bytes(SITE / path, content)
+        write_bytes(making / path, content)
+    making.rename(SITE)
     pictures = sum(len(content) for path, content in files.items() if path.endswith("/images.js"))
     size = (sum(map(len, files.values())) - pictures) / 1e6
     print(

@@ -22,6 +22,7 @@ from projects import REPOSITORY, TEST_IMAGES, assert_one_clear_line, run_module
 
 from ladder import cards
 from ladder.data.tensors import read_tensors, write_tensors
+from ladder.files import write_bytes
 from ladder.runs import store
 from ladder.site import charts, data_sets, networks
 from ladder.site.charts import Script, chart_scripts
@@ -55,7 +56,7 @@ def project(trained, tmp_path_factory, worker_id):
 
 
 @pytest.fixture(scope="session")
-def browser(project):
+def browser():
     with started() as browser:
         yield browser
 
@@ -213,9 +214,9 @@ def test_a_picture_of_a_test_image_becomes_that_image_again(opened, project, tmp
     for number, image in enumerate(images):
         large = image.repeat(10, 0).repeat(10, 1)
         Image.fromarray(255 - large if dark_on_light else large).save(tmp_path / f"{number}.png")
+        page.evaluate("document.querySelector('#said span').textContent = 'waiting'")
         page.locator("input[type=file]").set_input_files(tmp_path / f"{number}.png")
-        page.wait_for_function("document.querySelector('.answer')")
-        page.wait_for_timeout(50)
+        page.wait_for_function("document.querySelector('#said').textContent.includes('reads')")
         if is_clear(image):
             assert np.abs(pixels_of(page, ".seen") - image).max() <= 1
 
@@ -273,6 +274,33 @@ def by_finger(page, points):
         for step in range(1, 9):
             touch("touchMove", (x + (to_x - x) * step / 8, y + (to_y - y) * step / 8))
     touch("touchEnd")
+
+
+def test_another_data_set_can_be_chosen(browser, project, tmp_path):
+    """The page of one data set, with a second one put beside it under another name."""
+    site = shutil.copytree(project / "site", tmp_path / "site")
+    for path in sorted((site / "data/mnist").rglob("*.js")):
+        name = path.relative_to(site / "data/mnist").with_suffix("").as_posix()
+        text = re.search('", "(.+)"', path.read_text())[1]
+        content = json.loads(gzip.decompress(base64.b64decode(text)))
+        if name == "ladder":
+            content |= {"name": "clothes", "title": "Clothes", "classes": [f"class {label}" for label in range(10)]}
+        write_bytes(site / f"data/clothes/{name}.js", as_script(f"clothes/{name}", content))
+    sets = [{"name": "mnist", "title": "MNIST"}, {"name": "clothes", "title": "Clothes"}]
+    (site / "data/sets.js").write_bytes(as_script("sets", sets))
+    page = browser.new_page()
+    page.goto(f"file://{site}/index.html")
+    page.get_by_label("Data").select_option("Clothes")
+    page.wait_for_function("document.querySelector('h1').textContent.startsWith('Clothes')")
+    page.get_by_role("link", name="quick", exact=True).last.click()
+    page.wait_for_selector(".digits li")
+    assert "/clothes/rung/quick" in page.url
+    assert re.match(r"class \d read as class \d", page.locator(".digits li").first.inner_text())
+    page.get_by_role("link", name="Draw a digit").click()
+    page.get_by_role("button", name="Take a test image").click()
+    page.wait_for_selector(".answer")
+    assert re.match(r"class \d$", page.locator(".read").first.inner_text())
+    page.close()
 
 
 # --- for everyone -----------------------------------------------------------------------------------------------
