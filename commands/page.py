@@ -20,25 +20,24 @@ CACHE = Path(__file__).parents[1] / ".page"  # beside the code, as .lanes/ is
 
 def data_of(data, target: float) -> dict[str, object]:
     """Return {name: content} of a data set's files: its ladder, rungs, pairs, networks and test images."""
-    from ladder.data.tensors import read_tensors
     from ladder.site import facts, networks
-    from ladder.site.data_sets import read_reports
+    from ladder.site.data_sets import read_images, read_reports
 
     reports = read_reports(data)
     if not reports:
         raise LadderError(f"no rung of {data.title} has been climbed: there is no {data.reports}/rungs/")
+    images = read_images(data)
     found = [networks.packed(network) for network in networks.networks(data, reports)]
     shown = [{key: network[key] for key in ("rung", "seed", "parameters", "accuracy")} for network in found]
     content = {
-        "ladder": facts.ladder_facts(data, reports, target) | {"networks": shown, "pictures": data.images.is_file()},
+        "ladder": facts.ladder_facts(data, reports, target) | {"networks": shown, "pictures": images is not None},
         "pairs": facts.pair_facts(reports),
         "writers": facts.writers_of(data, reports),
     }
     content |= {f"rungs/{rung}": facts.rung_facts(data, rung) for rung in reports}
     content |= {f"networks/{network['rung']}": network for network in found}
-    if data.images.is_file():
-        test = read_tensors(data.images)
-        content["images"] = {key: test[key].numpy().tobytes() for key in ("images", "labels")}
+    if images:
+        content["images"] = images
     return {f"{data.name}/{name}": part for name, part in content.items()}
 
 

@@ -34,7 +34,14 @@ WIDTHS = (360, 768, 1280)
 
 
 @pytest.fixture(scope="session")
-def project(trained, tmp_path_factory, worker_id):
+def npm():
+    """Skips where the page cannot be built."""
+    if not shutil.which("npm"):
+        pytest.skip("the page: npm is not installed")
+
+
+@pytest.fixture(scope="session")
+def project(npm, trained, tmp_path_factory, worker_id):
     """Return a project whose two rungs are trained and measured, with its page built."""
 
     def build(folder):
@@ -342,7 +349,7 @@ def test_it_paints_within_a_second(opened):
 # --- the folder -------------------------------------------------------------------------------------------------
 
 
-def test_the_committed_ladder_takes_less_than_2_mb_without_digits(tmp_path):
+def test_the_committed_ladder_takes_less_than_2_mb_without_digits(npm, tmp_path):
     shutil.copytree(REPOSITORY / "reports", tmp_path / "reports")
     shutil.copytree(REPOSITORY / "rungs", tmp_path / "rungs")
     shutil.copy(REPOSITORY / "params.yaml", tmp_path)

@@ -8,7 +8,10 @@ from pathlib import Path
 from ladder import cards
 from ladder.comparison.reports import Report, read_report
 from ladder.comparison.snapshots import WORKSPACE, find
+from ladder.data.tensors import read_tensors
 from ladder.paths import PROCESSED, REPORTS
+
+SHOWN = (1, 28, 28)  # channels, rows and columns of the pictures that the page's scripts paint and read
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,19 @@ def read_reports(data: DataSet) -> dict[str, Report]:
     snapshot = find(WORKSPACE)
     climbed = sorted((path.parent.name for path in data.reports.glob("rungs/*/metrics.json")), key=cards.natural)
     return {rung: read_report(snapshot, (data.reports / "rungs" / rung).as_posix(), rung) for rung in climbed}
+
+
+def read_images(data: DataSet) -> dict[str, bytes] | None:
+    """Return the test images and their labels, a byte a pixel and a byte a label, as the page shows them.
+
+    None where they are not on this machine, or not grey images of 28 x 28.
+    """
+    if not data.images.is_file():
+        return None
+    test = read_tensors(data.images)
+    if test["images"].shape[1:] != SHOWN:
+        return None
+    return {key: test[key].numpy().tobytes() for key in ("images", "labels")}
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

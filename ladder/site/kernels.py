@@ -11,22 +11,13 @@ import tempfile
 from pathlib import Path
 
 from ladder.exceptions import LadderError
-from ladder.lanes.build import KERNELS
+from ladder.lanes import build
 
 CALLED = ("block_work", "block_forward", "normalise", "softmax_forward", "log_softmax_forward")
 FLAGS = (
     "--target=wasm32-freestanding",
     "-msimd128",
-    "-O3",
-    "-std=c11",
-    "-ffp-contract=off",  # fuse nothing but what is fused by name
-    "-fno-math-errno",
-    "-fno-builtin",
-    "-nostdlib",
-    "-fno-strict-aliasing",
-    "-fvisibility=hidden",
-    "-Wall",
-    "-Werror",
+    *(flag for flag in build.FLAGS if flag not in ("-shared", "-fPIC")),  # those of the library, which decide bits
     "-Wl,--no-entry",
     "-Wl,--strip-all",
     *(f"-Wl,--export={name}" for name in (*CALLED, "__heap_base")),
@@ -42,7 +33,7 @@ def web_assembly(cache: Path) -> bytes:
     caches = {name: str(cache / "zig") for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "kernels.wasm"
-        sources = sorted(map(str, KERNELS.glob("*.c")))
+        sources = sorted(map(str, build.KERNELS.glob("*.c")))
         command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *sources, "-o", str(made)]
         done = subprocess.run(command, env=os.environ | caches, capture_output=True, text=True, check=False)
         if done.returncode:

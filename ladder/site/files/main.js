@@ -16,7 +16,7 @@ function route() {
 }
 
 async function show() {
-  const number = ++shown;
+  const turn = ++shown;
   sets ??= await load("sets");
   const { set, view, names } = route();
   let parts;
@@ -27,12 +27,12 @@ async function show() {
   } catch (error) {
     parts = [heading("This cannot be shown"), element("p", {}, error.message)];
   }
-  if (number !== shown) return;
+  if (turn !== shown) return;
   navigation(set, view);
   main.replaceChildren(...parts.flat(Infinity).filter(Boolean));
   const title = main.querySelector("h1");
   document.title = `${title.textContent} – Digit Ladder`;
-  if (number > 1) {
+  if (turn > 1) {
     scrollTo(0, 0);
     title.focus({ preventScroll: true });
   }
