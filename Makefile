@@ -37,7 +37,7 @@ test: lint  ## lint, then all tests
 test-fast: lint  ## lint, then the tests that take less than a few seconds each
 	python -m pytest -m "not slow"
 
-lint: .venv/installed  ## check style, and that rooms import one way
+lint: .venv/installed  ## check style, and that packages import one way
 	ruff check .
 	ruff format --check .
 	lint-imports

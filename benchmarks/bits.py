@@ -127,7 +127,7 @@ def weights(recipes: dict[str, Recipe]) -> Named:
 
 def images(recipes: dict[str, Recipe]) -> Named:
     """Yield (name, tensors) of made-up images as rungs see them: resized, augmented, and then as numbers in lanes."""
-    made_up, _ = synthetic_digits(IMAGES)
+    made_up = synthetic_digits(IMAGES).images
     yield "made-up images", [made_up]
     seen = set()
     for rung, recipe in recipes.items():
@@ -238,7 +238,7 @@ def short_run(rung: str) -> Iterator[Tensor]:
     """Yield all tensors and results of each of a rung's first epochs on made-up digits."""
     recipe = cards.resolve(rung)
     recipe = recipe.model_copy(update={"epochs": SHORT, "holdout": HELD_OUT if recipe.holdout else 0})
-    for epoch in run.epochs(recipe, *synthetic_digits(DIGITS), seed=0):
+    for epoch in run.epochs(recipe, synthetic_digits(DIGITS), seed=0):
         for values in (epoch.weights, epoch.optimizer):
             yield from (values[name] for name in sorted(values))
         yield torch.tensor([float(value) for value in epoch.row.values() if value is not None], dtype=torch.float64)

@@ -5,6 +5,7 @@ the frameworks' own, in the memory layout that suits them on a CPU. Both know wh
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -65,32 +66,9 @@ def jax_steps(recipe: Recipe, images: Tensor, labels: Tensor) -> Iterator[Callab
     import jax
     from jax import numpy as jnp
 
-    rows = layer_table(recipe)
-    pixels, targets = jnp.asarray(images.permute(0, 2, 3, 1).numpy()), jnp.asarray(labels.numpy().astype("int32"))
-    weights = _jax_weights(rows)
+    train = jax_train(recipe, images, labels)
+    weights = _jax_weights(layer_table(recipe))
     state = (weights, jax.tree.map(jnp.zeros_like, weights), jax.tree.map(jnp.zeros_like, weights), 0)
-
-    @jax.jit
-    def train(state: tuple, batch: object, key: object) -> tuple:
-        weights, first, second, count = state
-        x = (pixels[batch] / 255.0 - recipe.input.mean) / recipe.input.std
-
-        def loss(weights: list) -> object:
-            outputs = _jax_outputs(rows, weights, x, key)
-            return -jnp.take_along_axis(outputs, targets[batch][:, None], 1).mean()
-
-        gradients = jax.grad(loss)(weights)
-        if isinstance(recipe.optimizer, cards.Sgd):
-            first = jax.tree.map(lambda m, g: recipe.optimizer.momentum * m + g, first, gradients)
-            moves = first
-        else:
-            count = count + 1
-            first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, gradients)
-            second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, gradients)
-            moves = jax.tree.map(
-                lambda m, v: m / (1 - 0.9**count) / (jnp.sqrt(v / (1 - 0.999**count)) + 1e-8), first, second
-            )
-        return jax.tree.map(lambda w, m: w - recipe.learning_rate * m, weights, moves), first, second, count
 
     def step(batch: Tensor, key: object) -> None:
         nonlocal state
@@ -102,6 +80,48 @@ def jax_steps(recipe: Recipe, images: Tensor, labels: Tensor) -> Iterator[Callab
         for batch in torch.randperm(len(images)).split(recipe.batch_size)[:-1]:
             key, own = jax.random.split(key)
             yield lambda batch=batch, own=own: step(batch, own)
+
+
+def jax_train(recipe: Recipe, images: Tensor, labels: Tensor) -> Callable[[tuple, object, object], tuple]:
+    """Return the compiled function (state, batch, key) -> state of one step of training.
+
+    images, labels: as for `torch_steps`. state: (weights of each layer, the optimizer's first and second moments of
+    them, steps so far). batch: the images' numbers, int [B]. key: JAX's, for dropout.
+    """
+    import jax
+    from jax import numpy as jnp
+
+    rows = layer_table(recipe)
+    pixels, targets = jnp.asarray(images.permute(0, 2, 3, 1).numpy()), jnp.asarray(labels.numpy().astype("int32"))
+
+    @partial(jax.jit, donate_argnums=0)
+    def train(state: tuple, batch: object, key: object) -> tuple:
+        x = (pixels[batch] / 255.0 - recipe.input.mean) / recipe.input.std
+
+        def loss(weights: list) -> object:
+            outputs = _jax_outputs(rows, weights, x, key)
+            return -jnp.take_along_axis(outputs, targets[batch][:, None], 1).mean()
+
+        return _jax_moved(recipe, jax.grad(loss)(state[0]), *state)
+
+    return train
+
+
+def _jax_moved(recipe: Recipe, gradients: list, weights: list, first: list, second: list, count: int) -> tuple:
+    """Return the state behind a step of SGD with momentum, or of Adam, by these gradients; see `jax_train`."""
+    import jax
+    from jax import numpy as jnp
+
+    count = count + 1
+    if isinstance(recipe.optimizer, cards.Sgd):
+        moves = first = jax.tree.map(lambda m, g: recipe.optimizer.momentum * m + g, first, gradients)
+    else:
+        first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, gradients)
+        second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, gradients)
+        moves = jax.tree.map(
+            lambda m, v: m / (1 - 0.9**count) / (jnp.sqrt(v / (1 - 0.999**count)) + 1e-8), first, second
+        )
+    return jax.tree.map(lambda w, m: w - recipe.learning_rate * m, weights, moves), first, second, count
 
 
 def _jax_weights(rows: list[Row]) -> list[list]:

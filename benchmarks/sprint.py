@@ -33,16 +33,16 @@ def loop_epoch(seconds: float) -> float:
 
 def trained(recipe: Recipe, seed: int) -> tuple[float, float]:
     """Return (seconds of training, test accuracy in percent) of a run of one seed."""
+    from ladder.data.splits import Split
     from ladder.data.tensors import read_tensors
     from ladder.evaluation.measure import accuracy_of
     from ladder.training import run
 
-    images, labels = data()
+    train, test = Split(*data()), Split(**read_tensors(TEST))
     start = time.perf_counter()
-    weights = run.run(recipe, images, labels, seed)[-1].weights
+    weights = run.run(recipe, train, seed)[-1].weights
     seconds = time.perf_counter() - start
-    test = read_tensors(TEST)
-    return seconds, accuracy_of(recipe, weights, test["images"], test["labels"])
+    return seconds, accuracy_of(recipe, weights, test.images, test.labels)
 
 
 def sprints(recipe: Recipe) -> list[tuple[float, float]]:

@@ -72,7 +72,7 @@ def laps(recipe: Recipe, images: Tensor, labels: Tensor) -> Iterator[Callable[[]
 
 def step_seconds(recipe: Recipe) -> dict[str, float]:
     """Return the least processor seconds of a step's forward and backward pass, and of all of it, with its draws."""
-    images, labels = synthetic_digits(run.AT_ONCE * recipe.batch_size)
+    images, labels, *_ = synthetic_digits(run.AT_ONCE * recipe.batch_size)
     whole = least(next(laps(recipe, images, labels))) / run.AT_ONCE
     model, generator = build(recipe, seed=0), draws.generator("benchmark")
     maps = prepare(images[: recipe.batch_size], recipe)

@@ -22,9 +22,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.bits import processor
 from ladder import cards, machine
 from ladder.lanes import build
+from ladder.runs.processes import import_torch
 
 T = TypeVar("T")
 DATA = Path("data/processed/train.safetensors")
@@ -127,14 +127,14 @@ def peak_memory() -> float:
 
 
 def side_by_side(function: Callable[[], T], processes: int, kernels: str | None = None) -> list[T]:
-    """Return what `function` returns in each of so many fresh processes at once.
+    """Return what `function` returns in each of so many fresh processes at once, which import torch as a run's do.
 
     kernels: the processor that they compile the kernels for.
     """
     os.environ.pop("DIGIT_LADDER_LANES_CPU", None)
     if kernels:
         os.environ["DIGIT_LADDER_LANES_CPU"] = kernels
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=import_torch) as pool:
         return [future.result() for future in [pool.submit(function) for _ in range(processes)]]
 
 
@@ -212,6 +212,8 @@ def steps(rungs: Iterable[str]) -> Iterator[str]:
 
 def machine_line() -> str:
     """Return the machine and the libraries, in words."""
+    from benchmarks.bits import processor  # imports torch, which each process below is to do by itself
+
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     jax = f"; JAX {version('jax')}" if find_spec("jax") else ""
     return f"{processor()}; {os.cpu_count()} cores; {memory:.0f} GiB; torch {version('torch')}{jax}"

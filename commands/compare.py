@@ -3,12 +3,14 @@
     python -m commands.compare                     # HEAD against the workspace
     python -m commands.compare main                # main against the workspace: what a pull request shows
     python -m commands.compare net7 net8           # two rungs that have reports in reports/rungs/
-    python -m commands.compare main lucky-dog --fail-if worse --tolerance 0.05
+    python -m commands.compare main lucky-dog --fail-unless not-worse --tolerance 0.1
 
 A name is `workspace`, a rung with reports in it, a Git revision or a DVC experiment, looked for in this order
 (`heads/net7` is a branch that has the name of a rung). Reads reports/, params.yaml, rungs/cards/ and DVC's lock files
-there, through Git: no checkout, no data, no remote. Exit code: 0; 1 where --fail-if says so; 2 for bad input. Writes
-only the file that --pictures names.
+there, through Git: no checkout, no data, no remote. Writes only the file that --pictures names.
+Exit code: 0; 2 for bad input. With --fail-unless not-worse 1 where a loss beyond the tolerance is shown, or a seed of
+the second has collapsed, and 3 where nothing that large is shown but it cannot be ruled out either: too few seeds.
+With --fail-if worse 1 where a loss beyond the tolerance is shown.
 """
 
 import argparse
@@ -20,13 +22,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ladder import command
-from ladder.comparison.differences import compare_snapshots, primary_row
+from ladder.comparison.differences import compare_snapshots
 from ladder.comparison.markdown import markdown
 from ladder.comparison.snapshots import WORKSPACE, find
+from ladder.evaluation.stats import AS_GOOD_WITHIN
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
 
 TEST = Path("data/processed/test.safetensors")
+TOLERANCE = AS_GOOD_WITHIN  # points
+FINE, WORSE, UNKNOWN = 0, 1, 3
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -34,9 +39,16 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = command.parser("commands.compare", __doc__)
     parser.add_argument("before", nargs="?", default="HEAD", metavar="A", help="compare with this (default: HEAD)")
     parser.add_argument("after", nargs="?", default=WORKSPACE, metavar="B", help="judge this (default: the workspace)")
-    parser.add_argument("--fail-if", choices=["worse"], help="exit with code 1 where the whole interval is a loss")
+    gate = parser.add_mutually_exclusive_group()
+    gate.add_argument("--fail-if", choices=["worse"], help="exit with code 1 where the whole interval is a loss")
+    gate.add_argument(
+        "--fail-unless", choices=["not-worse"], help="exit with code 0 only where the whole interval is no loss"
+    )
     parser.add_argument(
-        "--tolerance", type=points, default=0.0, metavar="POINTS", help="a loss of accuracy to accept (default: 0)"
+        "--tolerance",
+        type=points,
+        metavar="POINTS",
+        help=f"a loss of accuracy to accept (default: 0 with --fail-if, {TOLERANCE:g} with --fail-unless)",
     )
     parser.add_argument("--json", action="store_true", help="print the same facts as JSON")
     parser.add_argument("--pictures", metavar="FILE.png", help="draw the images that changed most consistently")
@@ -51,14 +63,39 @@ def points(text: str) -> float:
     return value
 
 
-def losses(facts: Mapping, tolerance: float) -> list[str]:
-    """Return the names of what lost more accuracy than `tolerance` points, by the whole of its 95 % interval."""
-    lost = []
-    for comparison in facts["comparisons"]:
-        high = primary_row(comparison)["high"]
-        if high is not None and high < -tolerance:
-            lost.append(comparison["after"])
-    return lost
+def gate(facts: Mapping, tolerance: float) -> dict[str, int]:
+    """Return {what was compared: FINE, WORSE or UNKNOWN}: is a loss of more than `tolerance` points ruled out?"""
+    return {comparison["after"]: _passes(comparison, tolerance) for comparison in facts["comparisons"]}
+
+
+def _passes(comparison, tolerance):
+    if any(lost["of"] == comparison["after"] for lost in comparison["collapsed"]):
+        return WORSE
+    if comparison["same_results"]:
+        return FINE
+    if not comparison["new_writers"]:  # one run a side says nothing of the recipes
+        return UNKNOWN
+    if comparison["high"] < -tolerance:
+        return WORSE
+    return FINE if comparison["low"] > -tolerance else UNKNOWN
+
+
+def exit_code(facts: Mapping, asked: argparse.Namespace) -> int:
+    """Return the exit code, and say on stderr what decided it."""
+    if not (asked.fail_if or asked.fail_unless):
+        return FINE
+    tolerance = asked.tolerance if asked.tolerance is not None else TOLERANCE if asked.fail_unless else 0.0
+    found = gate(facts, tolerance)
+    worse, unknown = ([name for name, code in found.items() if code == of] for of in (WORSE, UNKNOWN))
+    if worse:
+        say = f"compare: worse by more than {tolerance:g} points, or with a seed that collapsed: {', '.join(worse)}"
+        print(say, file=sys.stderr)
+        return WORSE
+    if unknown and asked.fail_unless:
+        say = f"compare: a loss of more than {tolerance:g} points is not ruled out; train more seeds"
+        print(f"{say}: {', '.join(unknown)}", file=sys.stderr)
+        return UNKNOWN
+    return FINE
 
 
 def check_writable(path: Path) -> None:
@@ -71,7 +108,8 @@ def check_writable(path: Path) -> None:
 
 def draw(facts: Mapping, path: Path) -> str:
     """Write the picture of the changed images and return a line that says so, or why there is none."""
-    comparisons = [of for of in facts["comparisons"] if of["images"]["fixed"] or of["images"]["broken"]]
+    judged = facts["comparisons"] + [new["comparison"] for new in facts["new_rungs"] if new["comparison"]]
+    comparisons = [of for of in judged if of["images"]["fixed"] or of["images"]["broken"]]
     if not comparisons:
         return "No picture: no test image is fixed or broken."
     if not TEST.is_file():
@@ -100,10 +138,7 @@ def main(given: Sequence[str] | None = None) -> int:
     if asked.pictures is not None:
         facts["pictures"] = draw(facts, Path(asked.pictures))
     print(json.dumps(facts, indent=2) if asked.json else markdown(facts))
-    lost = losses(facts, asked.tolerance) if asked.fail_if else []
-    if lost:
-        print(f"compare: worse by more than {asked.tolerance:g} points: {', '.join(lost)}", file=sys.stderr)
-    return 1 if lost else 0
+    return exit_code(facts, asked)
 
 
 def run() -> int:

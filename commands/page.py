@@ -2,7 +2,7 @@
 
 Usage:  python -m commands.page
 Reads:  reports/, rungs/cards/, params.yaml; where they are there: data/processed/test.safetensors (pictures of digits),
-        models/, data/models/ and .runs/ (networks that read a digit), datasets/ (who wrote the digits)
+        models/, data/models/ and .runs/ (networks that read a digit)
 Writes: site/, anew; open site/index.html. .page/, what the compiler and npm keep
 """
 
@@ -32,7 +32,7 @@ def data_of(data, target: float) -> dict[str, object]:
     content = {
         "ladder": facts.ladder_facts(data, reports, target) | {"networks": shown, "pictures": images is not None},
         "pairs": facts.pair_facts(reports),
-        "writers": facts.writers_of(data, reports),
+        "writers": facts.writers_of(reports),
     }
     content |= {f"rungs/{rung}": facts.rung_facts(data, rung) for rung in reports}
     content |= {f"networks/{network['rung']}": network for network in found}

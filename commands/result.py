@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ladder import cards
 from ladder.command import parser, run_stage
-from ladder.evaluation.numbers import number
+from ladder.evaluation.metrics import headline
 from ladder.exceptions import LadderError
 from ladder.paths import REPORTS
 
@@ -26,16 +26,6 @@ def read_json(path: Path) -> dict:
     if not isinstance(found, dict):
         raise LadderError(f"{path} is damaged; `git restore {path}` or `dvc repro` brings it back")
     return found
-
-
-def headline(rung: str, seeds: int, metrics: dict, images: int) -> str:
-    """Return the result as one line. metrics: what metrics.json has; images: how many test images there are."""
-    accuracy, low, high = (metrics[key] for key in ("accuracy", "accuracy_low", "accuracy_high"))
-    ends = f"95 % interval {number(low, 2)} to {number(high, 2)}" if low is not None else "one seed, so no interval"
-    of_seeds = f"mean of {seeds} seeds" if seeds > 1 else "seed 0"
-    misread = number(metrics["errors"], 1).removesuffix(".0")
-    read = f"{number(accuracy, 2)} % of {images:,} test images read correctly"
-    return f"{rung}: {read}, {of_seeds} ({ends}); {misread} misread"
 
 
 def main(given: list[str] | None = None) -> None:

@@ -88,7 +88,7 @@ def table(recipes: dict[str, cards.Recipe], rows: dict[str, list[dict]], seeds: 
     return dump_csv(COLUMNS, sorted(lines, key=lambda line: -line["holdout_accuracy"]))
 
 
-def train(recipes, seeds, images, labels):
+def train(recipes, seeds, data):
     """Train every candidate from every seed. Return (recipes with this machine's bits, the RunsFailedError or None)."""
     from ladder.runs.pool import RunsFailedError, computed_here, train_many, training_pool
 
@@ -96,19 +96,19 @@ def train(recipes, seeds, images, labels):
         found = computed_here(recipes.values(), executor)
         recipes = {name: recipe.model_copy(update={"fingerprint": found[name]}) for name, recipe in recipes.items()}
         try:
-            train_many([(recipe, seed) for recipe in recipes.values() for seed in seeds], images, labels, executor)
+            train_many([(recipe, seed) for recipe in recipes.values() for seed in seeds], data, executor)
         except RunsFailedError as error:
             return recipes, error
     return recipes, None
 
 
-def last_rows(recipes, seeds, images, labels):
+def last_rows(recipes, seeds, data):
     """Return {candidate: the last row of each seed} for the candidates of which every run has ended."""
     from ladder.runs import store
 
     found = {}
     for name, recipe in recipes.items():
-        rows = [store.rows(store.folder_of(recipe, images, labels, seed)) for seed in seeds]
+        rows = [store.rows(store.folder_of(recipe, data, seed)) for seed in seeds]
         if all(len(of_seed) == recipe.epochs for of_seed in rows):
             found[name] = [of_seed[-1] for of_seed in rows]
     return found
@@ -120,8 +120,8 @@ def main(given: list[str] | None = None) -> None:
     path = reader.parse_args(given).file
     recipes, seeds = read_search(path)
     data = read_split("train")
-    recipes, fault = train(recipes, seeds, data["images"], data["labels"])
-    ended = last_rows(recipes, seeds, data["images"], data["labels"])
+    recipes, fault = train(recipes, seeds, data)
+    ended = last_rows(recipes, seeds, data)
     text = table(recipes, ended, seeds)
     write_text(path.with_suffix(".csv"), text)
     print(text, end="")

@@ -45,10 +45,9 @@ def main(given: list[str] | None = None) -> None:
     from ladder.runs.pool import computed_here, train_many, training_pool
 
     data = read_split("train")
-    images, labels = data["images"], data["labels"]
 
     def missing(recipe):
-        folders = {seed: store.folder_of(recipe, images, labels, seed) for seed in range(wanted[recipe.rung])}
+        folders = {seed: store.folder_of(recipe, data, seed) for seed in range(wanted[recipe.rung])}
         return [(recipe, seed) for seed, folder in folders.items() if store.count(folder) < recipe.epochs]
 
     due = {rung: recipe for rung, recipe in recipes.items() if missing(recipe)}
@@ -61,7 +60,7 @@ def main(given: list[str] | None = None) -> None:
         due = [warn_if_bits_differ(recipe, found[rung], f"{PIPELINE}:plan@{rung}") for rung, recipe in due.items()]
         runs = [run for recipe in due for run in missing(recipe)]
         print(f"train_ladder: {len(runs)} runs of {_rungs(due)}", flush=True)
-        train_many(runs, images, labels, executor)
+        train_many(runs, data, executor)
     print("train_ladder: all trained")
 
 

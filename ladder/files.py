@@ -18,12 +18,13 @@ from ruamel.yaml.composer import Composer, ComposerError, MaxDepthExceededError
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from ladder.exceptions import LadderError
+from ladder.exceptions import LadderError, cut
 
 # Far above any file of this project: a card has about 1,000 bytes, the longest lock file 90,000. The reader takes a
 # second for 150,000.
 LARGEST_YAML = 500_000  # bytes
 DEEPEST_YAML = 50  # brackets or indents within each other
+SHOWN = 200  # characters of a fault that a message repeats
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
@@ -78,12 +79,12 @@ def parse_yaml(content: str | bytes, name: str | Path) -> Any:
         raise LadderError(f"{name}: not valid YAML: nested more than {DEEPEST_YAML} deep") from None
     except DuplicateKeyError as error:
         key, line = error.problem.split('"')[1], error.problem_mark.line + 1
-        raise LadderError(f"{name}: not valid YAML: the key {_short(key)!r} is there twice, line {line}") from None
+        raise LadderError(f"{name}: not valid YAML: the key {_one_line(key)!r} is there twice, line {line}") from None
     except MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise LadderError(f"{name}: not valid YAML: {_short(error.problem)}{line}") from None
+        raise LadderError(f"{name}: not valid YAML: {_one_line(error.problem)}{line}") from None
     except (YAMLError, ValueError) as error:  # a ValueError: not UTF-8, a date that is none, a number of 5,000 digits
-        raise LadderError(f"{name}: not valid YAML: {_short(error)}") from None
+        raise LadderError(f"{name}: not valid YAML: {_one_line(error)}") from None
 
 
 def dump_yaml(content: Any) -> str:
@@ -131,9 +132,8 @@ _Dumper.add_implicit_resolver(
 )
 
 
-def _short(fault):
-    said = " ".join(str(fault).split())
-    return said if len(said) <= 200 else f"{said[:197]}..."
+def _one_line(fault):
+    return cut(" ".join(str(fault).split()), SHOWN)
 
 
 def _advice(error):

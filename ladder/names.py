@@ -7,7 +7,7 @@ folder, and apart from options and from all that means something to a shell.
 import re
 from typing import Any
 
-from ladder.exceptions import LadderError
+from ladder.exceptions import LadderError, cut
 
 PATTERN = re.compile(r"[A-Za-z0-9](\.?[A-Za-z0-9_-])*")
 LONGEST = 60
@@ -28,5 +28,4 @@ def check_name(name: Any, where: str) -> str:
 
 def refusal(name: Any) -> str:
     """Return why a value is no name, on one line."""
-    shown = repr(name)
-    return f"{shown if len(shown) <= LONGEST else shown[: LONGEST - 3] + '...'} is not a valid name; {RULE}"
+    return f"{cut(repr(name), LONGEST)} is not a valid name; {RULE}"

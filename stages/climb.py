@@ -34,7 +34,7 @@ def measure_run(recipe: cards.Recipe, seed: int):
     from ladder.runs import store
 
     train, test = read_split("train"), read_split("test")
-    epochs = store.finished(recipe, train["images"], train["labels"], seed)
+    epochs = store.finished(recipe, train, seed)
     return measure(recipe, [epoch.weights for epoch in epochs], train, test)
 
 
@@ -48,13 +48,13 @@ def main(given: list[str] | None = None) -> None:
     from ladder.runs.pool import process_pool
 
     train = read_split("train")
-    recipe = train_missing(recipe, seeds, train["images"], train["labels"])
+    recipe = train_missing(recipe, seeds, train)
     with process_pool(machine.side_by_side(recipe, len(seeds))) as executor:
         measured = dict(zip(seeds, executor.map(measure_run, repeat(recipe), seeds), strict=True))
-    rows = {seed: store.rows(store.folder_of(recipe, train["images"], train["labels"], seed)) for seed in seeds}
-    labels = read_split("test")["labels"].numpy()
+    rows = {seed: store.rows(store.folder_of(recipe, train, seed)) for seed in seeds}
+    labels = read_split("test").labels.numpy()
     values = write_results(RUNGS / asked.rung, evaluation_of(recipe, measured, history_rows(rows), labels, target))
-    print(f"climb: {asked.rung}, seeds: {asked.seeds}: {headline(values, len(labels))}")
+    print(f"climb: {headline(asked.rung, asked.seeds, values, len(labels))}")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def main(given: list[str] | None = None) -> None:
     with process_pool(machine.side_by_side(recipe, params.seeds)) as executor:
         measured = dict(zip(seeds, executor.map(measure_seed, repeat(recipe), seeds), strict=True))
     test = read_split("test")
-    images, labels = test["images"].numpy(), test["labels"].numpy()
+    images, labels = test.images.numpy(), test.labels.numpy()
     history, confusion = read_history(REPORTS / "history.csv"), confusion_rows(measured, labels)
     evaluation = evaluation_of(recipe, measured, history, labels, params.evaluate.target)
     values = write_results(REPORTS, evaluation)
@@ -56,7 +56,7 @@ def main(given: list[str] | None = None) -> None:
     write_bytes(REPORTS / "curves.png", pictures.curves(pd.DataFrame(history), curves, params.evaluate.target, title))
     write_bytes(REPORTS / "confusion.png", pictures.confusion(pd.DataFrame(confusion), title))
     write_bytes(REPORTS / "errors.png", pictures.misread(misread, images, params.seeds, title))
-    print(f"evaluate: {title}: {headline(values, len(labels))}")
+    print(f"evaluate: {headline(recipe.rung, params.seeds, values, len(labels))}")
 
 
 if __name__ == "__main__":

@@ -17,12 +17,18 @@ from ladder.files import dump_yaml, write_text
 from ladder.paths import REPORTS, RUNGS
 
 
-def planned(recipe: cards.Recipe) -> cards.Recipe:
-    """Return a Recipe with its fingerprint. Raises LadderError where its layers do not fit."""
-    layer_table(recipe)
-    from ladder.training.fingerprint import fingerprint  # imports torch, which takes seconds
+def planned(recipe: cards.Recipe) -> tuple[cards.Recipe, str | None]:
+    """Return (Recipe with its fingerprint, why its bits are this machine's); the Recipe then says so too.
 
-    return recipe.model_copy(update={"fingerprint": fingerprint(recipe)})
+    The reason is None where the bits are the same on every machine. Raises LadderError where its layers do not fit.
+    """
+    layer_table(recipe)
+    from ladder.training.bits import THIS_MACHINES, reason_for_own_bits  # imports torch, which takes seconds
+    from ladder.training.fingerprint import fingerprint
+
+    found = {"fingerprint": fingerprint(recipe)}
+    reason = reason_for_own_bits(recipe)
+    return recipe.model_copy(update=found | ({"bits": THIS_MACHINES} if reason else {})), reason
 
 
 def main(given: list[str] | None = None) -> None:
@@ -30,14 +36,16 @@ def main(given: list[str] | None = None) -> None:
     reader.add_argument("rung", nargs="?", type=name, help="a rung of the ladder; without it: the model of params.yaml")
     rung = reader.parse_args(given).rung
     if rung:
-        recipe = planned(cards.resolve(rung))
+        recipe, own_bits = planned(cards.resolve(rung))
         folder = RUNGS / rung
     else:
         params = cards.read_params()
-        recipe = planned(cards.resolve(params.model, params.train))
+        recipe, own_bits = planned(cards.resolve(params.model, params.train))
         folder = REPORTS
         write_text(REPORTS / "model.md", model_report(params.model, recipe))
     write_text(folder / "recipe.yaml", dump_yaml(cards.recipe_content(recipe)))
+    if own_bits:
+        print(f"plan: {recipe.rung}: the bits are {recipe.bits}: {own_bits}")
     print(f"plan: {recipe.rung}, {parameters(recipe):,} parameters, see {folder}/")
 
 

@@ -28,8 +28,8 @@ def accuracies(recipe: Recipe, seed: int) -> dict[str, float]:
     from ladder.runs import store
 
     train, test = read_split("train"), read_split("test")
-    weights = store.finished(recipe, train["images"], train["labels"], seed)[-1].weights
-    seen = views(test["images"], test["labels"])
+    weights = store.finished(recipe, train, seed)[-1].weights
+    seen = views(test.images, test.labels)
     return {column: accuracy_of(recipe, weights, images, labels) for column, (images, labels) in seen.items()}
 
 
@@ -63,9 +63,7 @@ def main(given: list[str] | None = None) -> None:
     from ladder.runs.pool import process_pool
 
     data = read_split("train")
-    recipes = {
-        rung: train_missing(of, range(seeds[rung]), data["images"], data["labels"]) for rung, of in recipes.items()
-    }
+    recipes = {rung: train_missing(of, range(seeds[rung]), data) for rung, of in recipes.items()}
     with process_pool(machine.workers()) as executor:
         asked = {rung: executor.map(accuracies, repeat(recipe), range(seeds[rung])) for rung, recipe in recipes.items()}
         found = {rung: list(of_seeds) for rung, of_seeds in asked.items()}

@@ -38,8 +38,7 @@ def main(given: list[str] | None = None) -> None:
     start = time.monotonic()
     with training_pool(machine.side_by_side(recipe, len(seeds))) as executor:
         recipe = warn_if_bits_differ(recipe, computed_here([recipe], executor)[recipe.rung])
-        data = read_split("train")
-        runs = train_seeds(recipe, data["images"], data["labels"], seeds, executor, on_epoch=write_history)
+        runs = train_seeds(recipe, read_split("train"), seeds, executor, on_epoch=write_history)
     for seed, epochs in runs.items():
         for epoch in epochs:
             write_tensors(model_path(seed, epoch.row["epoch"]), epoch.weights)

@@ -23,16 +23,17 @@ def mnist_folder():
 
 @pytest.fixture(scope="session")
 def digits(mnist_folder):
-    """Return the real training images (uint8 [60000, 1, 28, 28]) and labels (uint8 [60000])."""
+    """Return the real training images as a Split; who wrote them is left out."""
     import torch
 
     from ladder.data import mnist
+    from ladder.data.splits import Split
 
     def read(file):
         content = mnist.decode((mnist_folder / file.name).read_bytes(), file)
         return torch.frombuffer(bytearray(content), dtype=torch.uint8).view(file.shape)
 
-    return read(mnist.TRAIN_IMAGES).unsqueeze(1), read(mnist.TRAIN_LABELS)
+    return Split(read(mnist.TRAIN_IMAGES).unsqueeze(1), read(mnist.TRAIN_LABELS))
 
 
 def made_once(tmp_path_factory, worker_id, name, make):
@@ -64,6 +65,14 @@ def trained(ladder, tmp_path_factory, worker_id):
 
     folder = made_once(tmp_path_factory, worker_id, "trained", train)
     return folder, (folder / "said.txt").read_text()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Keep torch to one thread, as a run does: tests go side by side, and their threads would wait for each other."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True, scope="session")

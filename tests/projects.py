@@ -80,7 +80,7 @@ def make_project(folder, digits, **params):
     """Lay out a folder as the pipeline's stages expect it, with a few real digits as its data."""
     from safetensors.torch import save_file  # imports torch, which takes seconds
 
-    images, labels = digits
+    images, labels, *_ = digits
     shutil.copytree(REPOSITORY / "rungs/cards", folder / "rungs/cards")
     (folder / "data/processed").mkdir(parents=True)
     splits = {"train": slice(0, 2000), "test": slice(-TEST_IMAGES, None)}

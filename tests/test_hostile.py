@@ -161,8 +161,8 @@ def test_no_name(name):
     assert len(text) < 300
 
 
-@settings(max_examples=300)
-@given(st.text(max_size=70))
+# half of the letters may be in a name: of quite random texts, hardly one is a name
+@given(st.text(st.sampled_from("aZ09_-.") | st.characters(), max_size=70))
 def test_no_name_says_anything_to_a_shell_or_leaves_its_folder(name):
     if is_name(name):
         assert shutil.which(name) is None or "/" not in name

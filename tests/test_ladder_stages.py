@@ -1,4 +1,4 @@
-"""The ladder's own stages on two thousand real digits: one rung alone, and all ahead of DVC."""
+"""The ladder's own stages on two thousand real digits: one rung alone, and all by one command."""
 
 import json
 import os
@@ -42,35 +42,35 @@ def test_a_rung_has_the_bytes_that_the_main_pipeline_gives_it(ladder, trained, t
 
 
 @pytest.mark.slow
-def test_what_was_trained_ahead_is_not_trained_again(ladder, trained, tmp_path):
-    ahead, alone = shutil.copytree(trained[0], tmp_path / "ahead"), shutil.copytree(ladder, tmp_path / "alone")
+def test_what_train_ladder_has_trained_is_not_trained_again(ladder, trained, tmp_path):
+    folder, alone = shutil.copytree(trained[0], tmp_path / "trained"), shutil.copytree(ladder, tmp_path / "alone")
     assert "train_ladder: 3 runs of 2 rungs" in trained[1]
     assert "3 of 3 runs done" in trained[1]
-    before = epoch_files(ahead)
-    for run in ahead.glob(".runs/*"):
+    before = epoch_files(folder)
+    for run in folder.glob(".runs/*"):
         os.utime(run, (0, 0))
-    assert " epoch " not in climb(ahead, "longer", 1)
-    again = run_module("commands.train_ladder", ahead, "quick", "longer")
+    assert " epoch " not in climb(folder, "longer", 1)
+    again = run_module("commands.train_ladder", folder, "quick", "longer")
     assert re.fullmatch("train_ladder: nothing to train for 2 rungs\n", again.stdout)
-    assert epoch_files(ahead) == before
+    assert epoch_files(folder) == before
 
     assert "longer seed 0 epoch  6/6" in climb(alone, "longer", 1)
     results = "reports/rungs/longer"
-    assert contents(alone / results) == contents(ahead / results)
+    assert contents(alone / results) == contents(folder / results)
     assert json.loads((alone / results / "metrics.json").read_text())["holdout_accuracy"] > 50
 
-    assert store.prune(1, ahead / ".runs")[0] == 2  # those of `quick`: a climb counts as use of its runs
-    assert len(epoch_files(ahead)) == 6
+    assert store.prune(1, folder / ".runs")[0] == 2  # those of `quick`: a climb counts as use of its runs
+    assert len(epoch_files(folder)) == 6
 
 
+@pytest.mark.slow  # with the training of the ladder, which other slow tests share
 def test_a_rung_with_a_damaged_epoch_is_trained_again(trained, tmp_path, monkeypatch, capsys):
     folder = shutil.copytree(trained[0], tmp_path / "damaged")
     expected = stored(folder / ".runs")
     path = next(folder.glob(".runs/*/epoch-006*")).with_name("epoch-001.safetensors")
     path.write_bytes(path.read_bytes()[:-1])
     monkeypatch.chdir(folder)
-    data = read_split("train")
-    train_missing(read_plan("longer"), range(1), data["images"], data["labels"])
+    train_missing(read_plan("longer"), range(1), read_split("train"))
     assert capsys.readouterr().out.count(" epoch ") == 6
     assert stored(folder / ".runs") == expected
 

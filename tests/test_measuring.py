@@ -11,6 +11,7 @@ import torch
 import yaml
 from projects import REPOSITORY, run_module, small
 
+from ladder.data.splits import Split
 from ladder.data.synthetic import synthetic_digits
 from ladder.evaluation import measure, measurement_hash, tables
 from ladder.lanes import blocks
@@ -18,11 +19,12 @@ from ladder.network import inference
 from ladder.network.build import build
 
 
-@pytest.fixture
-def found(monkeypatch):
-    """Return the hash as it is, in the repository, whose cards it reads."""
-    monkeypatch.chdir(REPOSITORY)
-    return measurement_hash.measurement_hash()
+@pytest.fixture(scope="module")
+def found():
+    """Return the hash as it is, of the repository's cards."""
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(REPOSITORY)
+        return measurement_hash.measurement_hash()
 
 
 def test_the_committed_hash_is_that_of_the_committed_code(tmp_path):
@@ -63,6 +65,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_it_changes_with_what_is_measured(found, monkeypatch, change):
+    monkeypatch.chdir(REPOSITORY)
     module, name, changed = CHANGES[change]
     monkeypatch.setattr(module, name, changed(getattr(module, name)))
     assert measurement_hash.measurement_hash() != found
@@ -119,8 +122,8 @@ def test_predictions_and_accuracy_are_of_the_same_outputs(monkeypatch):
     outputs[:, 7] = float(np.nextafter(half, np.float32(0)))
     assert outputs[0, 3].exp() == outputs[0, 7].exp()
     monkeypatch.setattr(measure, "infer", lambda *given: outputs)
-    images, _ = synthetic_digits(2)
-    data = {"images": images, "labels": torch.tensor([7, 3], dtype=torch.uint8)}
+    images = synthetic_digits(2).images
+    data = Split(images, torch.tensor([7, 3], dtype=torch.uint8))
     recipe = small(network=["flatten", {"linear": {"out": 10}}, "log_softmax"], schedule="constant", holdout=0)
     weights = build(recipe, seed=0).state_dict()
     measured = measure.measure(recipe, [weights], data, data)

@@ -83,9 +83,11 @@ def test_a_value_that_makes_no_sense_is_refused(key, value):
 
 def test_one_line_has_sensible_digits():
     found = {"accuracy": 99.4657, "accuracy_low": 99.4, "accuracy_high": 99.5, "errors": 53.4286}
-    assert headline(found, 10_000) == "test accuracy 99.47 % [99.40, 99.50], 53.4 of 10,000 images misread"
-    lone = found | {"accuracy_low": None, "errors": 53.0}
-    assert headline(lone, 10_000) == "test accuracy 99.47 %, 53 of 10,000 images misread"
+    read = "99.47 % of 10,000 test images read correctly"
+    said = f"net7: {read}, mean of 3 seeds (95 % interval 99.40 to 99.50); 53.4 misread"
+    assert headline("net7", 3, found, 10_000) == said
+    lone = found | {"accuracy_low": None, "accuracy_high": None, "errors": 53.0}
+    assert headline("net7", 1, lone, 10_000) == f"net7: {read}, seed 0 (one seed, so no interval); 53 misread"
 
 
 @pytest.mark.parametrize("value", [0.025, 0.025 + 1e-12, 0.025 - 1e-12, 99.465 - 99.44])

@@ -64,13 +64,24 @@ def ctrl_c(process):
     os.killpg(process.pid, signal.SIGINT)
 
 
+def ctrl_c_to_one(process):
+    """A terminal sends it to the whole group, `kill -INT` to one process."""
+    process.send_signal(signal.SIGINT)
+
+
 def kill_a_worker(process):
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
 
 
+INTERRUPTED = "train_four: interrupted; what is finished is kept, so start again to continue"
+KILLED = (
+    "train_four: a training process was killed from outside (too little memory?); "
+    "unfinished, among others: rung small seed 0 in epoch 1, rung small seed 1 in epoch 1, "
+)
 ENDINGS = {  # what ends it: (exit code, the one line it says)
-    ctrl_c: (130, "train_four: interrupted; what is finished is kept, so start again to continue"),
-    kill_a_worker: (1, "train_four: a training process was killed from outside (too little memory?); unfinished"),
+    ctrl_c: (130, INTERRUPTED),
+    ctrl_c_to_one: (130, INTERRUPTED),
+    kill_a_worker: (1, KILLED),
     subprocess.Popen.terminate: (-signal.SIGTERM, ""),
     subprocess.Popen.kill: (-signal.SIGKILL, ""),
 }
@@ -125,6 +136,15 @@ def pool():
 def test_a_pool_maps_in_order(pool):
     assert list(pool.map(divmod, [7, 8, 9], [2, 3, 4])) == [(3, 1), (2, 2), (2, 1)]
     assert list(pool.map(add, "a", "b")) == ["ab"]
+
+
+def loaded(*modules):
+    return [module for module in modules if sys.modules.get(module)]
+
+
+def test_a_worker_has_torch_without_what_no_run_needs(pool):
+    names = ("torch", "cuda.bindings", "torch._dynamo", "sympy", "scipy", "pandas", "matplotlib")
+    assert list(pool.map(loaded, *([name] for name in names))) == [["torch"]]
 
 
 def wait_for_file(path, seconds):

@@ -2,13 +2,14 @@
 
 import contextlib
 import os
+import re
 import sys
 import termios
 
 from projects import small
 
 from ladder import cards
-from ladder.runs import progress
+from ladder.runs import curves, pace, progress
 
 
 def test_progress_says_what_is_done_and_running_and_when_the_rest_will_be(monkeypatch, capsys):
@@ -80,7 +81,7 @@ def test_a_terminal_of_80_columns_shows_the_time_left(monkeypatch):
         monkeypatch.setattr(sys, "stderr", terminal)
         with progress.OfLadder(runs) as shown:
             shown.step(set(range(30)))
-            shown.start -= 36_000
+            shown.pace.start -= 36_000
             shown.show(0, [{}] * 15)
             shown.show(1, [{}] * 7)
             shown.step(set(range(1, 30)))
@@ -91,8 +92,8 @@ def test_a_terminal_of_80_columns_shows_the_time_left(monkeypatch):
     assert len(line) <= 80
 
 
-def row(epoch):
-    return {"epoch": epoch, "train_loss": 0.5, "train_accuracy": 90.0}
+def row(epoch, loss=0.5):
+    return {"epoch": epoch, "train_loss": loss, "train_accuracy": 90.0}
 
 
 def test_a_log_has_one_line_an_epoch(monkeypatch, capsys):
@@ -106,16 +107,42 @@ def test_a_log_has_one_line_an_epoch(monkeypatch, capsys):
     ]
 
 
-def test_a_terminal_has_one_bar_a_run(monkeypatch):
+def test_a_terminal_has_one_curve_a_run_and_the_time_left(monkeypatch):
+    """After a minute a third of the work is done, so two more are needed."""
+    clock = [0.0]
+    monkeypatch.setattr(pace.time, "monotonic", lambda: clock[0])
     master, slave = os.openpty()
-    termios.tcsetwinsize(slave, (24, 100))
-    with open(slave, "w") as terminal:
+    termios.tcsetwinsize(slave, (24, 80))
+    with open(slave, "w", encoding="utf-8") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setenv("TERM", "xterm")
         with progress.of_seeds([(small(), 0), (small(), 7)]) as shown:
-            shown.show(1, [row(1), row(2)])
-            for bar in shown.bars:
-                bar.refresh()
+            shown.step({0, 1})
+            clock[0] = 60.0
+            shown.show(1, [row(1, 0.5), row(2, 0.05)])
+            shown.step({0, 1})
     said = all_of(master).decode()
-    assert "small seed 0:   0%" in said
-    assert "small seed 7:  67%" in said
-    assert "loss 0.5000, train 90.00 %" in said
+    lines = [" ".join(part.split()) for part in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said).splitlines()]
+    assert "small seed 0 0/3" in lines
+    assert "small seed 7 █▁ 2/3 loss 0.0500, train 90.00 %" in lines
+    assert "33 % done, about 2 min 00 s left" in lines
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_curve_falls_with_the_loss_on_a_logarithmic_scale():
+    assert curves.curve([1, 0.1, 0.01], 5, (0.01, 1), "abc") == "cba  "
+    assert curves.curve([0.5], 1, (0.5, 0.5), "abc") == "a"
+    assert curves.curve([0.0, 1.0], 2, (0.0, 1.0), "ab") == "ab"
+    forty = [1.0] * 20 + [0.01] * 10
+    assert curves.curve(forty, 40, (0.01, 1), "abc") == "c" * 10 + "a" * 5 + " " * 5
+
+
+def test_curves_need_no_utf_8(monkeypatch):
+    master, slave = os.openpty()
+    with open(slave, "w", encoding="ascii") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setenv("TERM", "xterm")
+        with progress.of_seeds([(small(), 0)]) as shown:
+            shown.show(0, [row(1, 0.5), row(2, 0.05)])
+            shown.step({0})
+    assert "#_" in all_of(master).decode("ascii")

@@ -29,7 +29,7 @@ def test_set():
 
 
 def test_the_mislabelled_are_left_out(test_set):
-    images, labels = test_set
+    images, labels, *_ = test_set
     found = views(images, labels)
     assert found[ALL_IMAGES] == (images, labels)
     assert (found[WELL_LABELLED][0].numpy() == np.delete(images.numpy(), MISLABELLED, axis=0)).all()
@@ -50,7 +50,7 @@ def test_every_image_moves_by_its_own_draw_of_up_to_two_pixels(test_set):
 def test_every_image_turns_by_its_own_draw_of_up_to_ten_degrees(test_set):
     """Pillow turned each image by every whole degree; the nearest of them is in ±10, and both ends come up."""
     images = test_set[0][:40, 0].numpy()
-    found = views(*test_set)["turned by up to 10°"][0][:40, 0].numpy()
+    found = views(*test_set[:2])["turned by up to 10°"][0][:40, 0].numpy()
     degrees = np.arange(-20, 21)
     nearest = []
     for image, turned in zip(images, found, strict=True):
@@ -61,7 +61,7 @@ def test_every_image_turns_by_its_own_draw_of_up_to_ten_degrees(test_set):
 
 
 def test_all_rungs_see_the_same_images(test_set):
-    first, again = views(*test_set), views(*test_set)
+    first, again = views(*test_set[:2]), views(*test_set[:2])
     assert all(torch.equal(first[column][0], again[column][0]) for column in MOVED)
 
 
@@ -82,8 +82,8 @@ def test_the_command_measures_the_runs_last_weights(test_set, tmp_path):
         (tmp_path / f"rungs/cards/{rung}.yaml").write_text(yaml.safe_dump(CARD))
     (tmp_path / "rungs/params.yaml").write_text(yaml.safe_dump({"seeds": dict.fromkeys(RUNGS, 1)}))
     data = synthetic_digits(2000)
-    for split, (images, labels) in {"train": data, "test": test_set}.items():
-        write_tensors(tmp_path / f"data/processed/{split}.safetensors", {"images": images, "labels": labels})
+    for split, part in {"train": data, "test": test_set}.items():
+        write_tensors(tmp_path / f"data/processed/{split}.safetensors", part._asdict())
     assert run_module("stages.plan", tmp_path, RUNGS[0]).returncode == 0
     planned = (tmp_path / f"reports/rungs/{RUNGS[0]}/recipe.yaml").read_text()
     for rung in RUNGS[1:]:
@@ -96,8 +96,8 @@ def test_the_command_measures_the_runs_last_weights(test_set, tmp_path):
     assert written in done.stdout
     recipe = resolve(RUNGS[0], cards=tmp_path / "rungs/cards")
     model = build(recipe, 0)
-    model.load_state_dict(run.run(recipe, *data, 0)[-1].weights)
-    images, labels = test_set
+    model.load_state_dict(run.run(recipe, data, 0)[-1].weights)
+    images, labels, *_ = test_set
     right = model.eval()((images / 255 - recipe.input.mean) / recipe.input.std).argmax(1) == labels
     kept = np.delete(right.numpy(), MISLABELLED)
     expected = f"{100 * right.float().mean().item():.2f} | {100 * kept.mean():.2f} |"

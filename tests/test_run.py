@@ -22,19 +22,18 @@ from ladder.training.fingerprint import fingerprint
 
 @pytest.fixture(scope="module")
 def data(digits):
-    images, labels = digits
-    return images[:300], labels[:300]
+    return digits.pick(slice(300))
 
 
 def test_the_same_arguments_give_the_same_bytes_whatever_ran_before(data):
-    first = as_bytes(run.run(small(), *data, seed=0))
+    first = as_bytes(run.run(small(), data, seed=0))
     torch.rand(1000)
-    run.run(small(epochs=1), *data, seed=3)
-    assert as_bytes(run.run(small(), *data, seed=0)) == first
+    run.run(small(epochs=1), data, seed=3)
+    assert as_bytes(run.run(small(), data, seed=0)) == first
 
 
-@pytest.mark.parametrize("environment", [{"OMP_NUM_THREADS": "4"}, {"LC_ALL": "de_DE.UTF-8", "LANG": "tr_TR.UTF-8"}])
-def test_a_fresh_process_with_another_environment_gives_the_same_bytes(environment):
+def test_a_fresh_process_with_another_environment_gives_the_same_bytes():
+    environment = {"OMP_NUM_THREADS": "4", "LC_ALL": "de_DE.UTF-8", "LANG": "tr_TR.UTF-8"}
     code = (
         "from projects import small; from ladder.training.fingerprint import fingerprint; print(fingerprint(small()))"
     )
@@ -44,7 +43,7 @@ def test_a_fresh_process_with_another_environment_gives_the_same_bytes(environme
 
 
 def test_seeds_differ(data):
-    weights = [run.run(small(epochs=1), *data, seed)[0].weights for seed in (0, 1)]
+    weights = [run.run(small(epochs=1), data, seed)[0].weights for seed in (0, 1)]
     assert not torch.equal(weights[0]["1_conv.weight"], weights[1]["1_conv.weight"])
 
 
@@ -71,9 +70,9 @@ def test_seeds_differ(data):
 )
 def test_a_run_continued_at_any_epoch_ends_with_the_same_bytes(data, changes):
     recipe = small(learning_rate=0.01, **changes)
-    whole = run.run(recipe, *data, seed=0)
+    whole = run.run(recipe, data, seed=0)
     for stop in (1, 2):
-        rest = list(run.epochs(recipe, *data, seed=0, done=whole[:stop]))
+        rest = list(run.epochs(recipe, data, seed=0, done=whole[:stop]))
         assert as_bytes(rest) == as_bytes(whole[stop:])
 
 
@@ -81,8 +80,8 @@ def test_training_is_that_of_a_plain_pytorch_loop(data):
     """The oracle: torch's own layers, loss and optimizer, written out as a notebook has them."""
     recipe = small(network=[x for x in SMALL["network"] if "dropout" not in x], augment=[], schedule="constant")
     recipe = recipe.model_copy(update={"learning_rate": 0.02})  # small steps: rounding does not grow to a difference
-    images, labels = data
-    held = run.holdout_mask(labels, recipe.holdout)
+    images, labels, *_ = data
+    held = run.holdout_mask(data, recipe.holdout)
     x = ((images[~held].float() / 255) - 0.1307) / 0.3081
     y = labels[~held].long()
     plain = nn.Sequential(
@@ -98,7 +97,7 @@ def test_training_is_that_of_a_plain_pytorch_loop(data):
     start = build(recipe, 0).state_dict()
     plain.load_state_dict(dict(zip(plain.state_dict(), start.values(), strict=True)))
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.02, momentum=0.9)
-    for number, epoch in enumerate(run.run(recipe, *data, seed=0), start=1):
+    for number, epoch in enumerate(run.run(recipe, data, seed=0), start=1):
         order = draws.permutation(len(x), draws.generator(0, number))
         total, right = 0.0, 0
         for batch in order.split(32):
@@ -121,9 +120,9 @@ def test_running_accuracy_and_loss_are_means_over_images(data):
         learning_rate=1e-30, augment=[], schedule="constant", network=[x for x in SMALL["network"] if x != "batch_norm"]
     )
     recipe = recipe.model_copy(update={"network": [x for x in recipe.network if x.name != "dropout"], "epochs": 1})
-    images, labels = data
-    epoch = run.run(recipe, images, labels, seed=0)[0]
-    seen = ~run.holdout_mask(labels, 20)
+    images, labels, *_ = data
+    epoch = run.run(recipe, data, seed=0)[0]
+    seen = ~run.holdout_mask(data, 20)
     model = build(recipe, 0)
     outputs = infer(model, images[seen], recipe)
     assert epoch.row["train_loss"] == pytest.approx(F.nll_loss(outputs, labels[seen].long()).item(), rel=1e-5)
@@ -132,22 +131,21 @@ def test_running_accuracy_and_loss_are_means_over_images(data):
 
 
 def test_the_holdout_is_balanced_fixed_and_not_trained_on(data, digits):
-    held = run.holdout_mask(digits[1], 5000)
-    assert digits[1][held].bincount().tolist() == [500] * 10
-    assert torch.equal(held, run.holdout_mask(digits[1], 5000))
+    held = run.holdout_mask(digits, 5000)
+    assert digits.labels[held].bincount().tolist() == [500] * 10
+    assert torch.equal(held, run.holdout_mask(digits, 5000))
 
-    images, labels = data
-    spoiled = images.clone()
-    spoiled[run.holdout_mask(labels, 20)] = 0
+    spoiled = data._replace(images=data.images.clone())
+    spoiled.images[run.holdout_mask(data, 20)] = 0
     recipe = small(schedule="constant")
-    ours, other = (run.run(recipe, x, labels, seed=0) for x in (images, spoiled))
+    ours, other = (run.run(recipe, of, seed=0) for of in (data, spoiled))
     assert as_bytes(ours)[-1][1] == as_bytes(other)[-1][1]
     assert ours[-1].row["holdout_loss"] != other[-1].row["holdout_loss"]
 
 
 def test_a_holdout_larger_than_a_class_is_refused(data):
     with pytest.raises(LadderError, match="holdout 500 wants 50 of the"):
-        run.run(small(holdout=500), *data, seed=0)
+        run.run(small(holdout=500), data, seed=0)
 
 
 def test_losses_are_by_hand():
@@ -173,10 +171,10 @@ def test_label_smoothing_is_torchs_and_only_training_sees_it(loss, data):
     torch.testing.assert_close(plain, F.cross_entropy(outputs, labels), rtol=1e-12, atol=0)
 
     still = {"loss": loss, "learning_rate": 1e-30, "schedule": "constant", "epochs": 1}
-    with_it, without = (run.run(small(**still, **key), *data, seed=0)[0] for key in ({"label_smoothing": 0.1}, {}))
+    with_it, without = (run.run(small(**still, **key), data, seed=0)[0] for key in ({"label_smoothing": 0.1}, {}))
     assert with_it.row == without.row
     moved = {**still, "learning_rate": 0.1}
-    with_it, without = (run.run(small(**moved, **key), *data, seed=0)[0] for key in ({"label_smoothing": 0.1}, {}))
+    with_it, without = (run.run(small(**moved, **key), data, seed=0)[0] for key in ({"label_smoothing": 0.1}, {}))
     assert with_it.row != without.row
 
 
@@ -191,7 +189,7 @@ def test_every_step_has_its_own_learning_rate(data, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(optimizers.SGD, "step", noted)
-        rows = [epoch.row for epoch in run.run(small(schedule="one_cycle"), *data, seed=0)]
+        rows = [epoch.row for epoch in run.run(small(schedule="one_cycle"), data, seed=0)]
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
     expected = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, 27, cycle_momentum=False, final_div_factor=400)
     for number, rate in enumerate(rates):
@@ -205,7 +203,7 @@ def test_every_step_has_its_own_learning_rate(data, monkeypatch):
 def test_a_loss_that_is_not_finite_ends_the_run_with_epoch_and_batch(data):
     recipe = small(learning_rate=1e38, schedule="constant", network=["flatten", {"linear": {"out": 10}}, "log_softmax"])
     with pytest.raises(LadderError, match=r"epoch 1, batch [2-9]: the loss is (nan|inf)") as raised:
-        run.run(recipe, *data, seed=0)
+        run.run(recipe, data, seed=0)
     assert "\n" not in str(raised.value)
 
 
@@ -241,15 +239,15 @@ def test_the_smallest_batches_have_a_fingerprint_too(batch_size):
 
 
 def test_synthetic_digits_are_fixed_and_of_all_classes():
-    images, labels = synthetic_digits(40)
+    images, labels, *_ = synthetic_digits(40)
     assert labels.bincount().tolist() == [4] * 10
     assert images.dtype == torch.uint8
     assert images.max() > 128
-    again, _ = synthetic_digits(40)
+    again = synthetic_digits(40).images
     assert torch.equal(images, again)
 
 
 def test_a_gpu_that_is_not_there_is_one_line(data, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(LadderError, match=r"torch finds no GPU here; set train\.device to cpu"):
-        run.run(small(device="cuda"), *data, seed=0)
+        run.run(small(device="cuda"), data, seed=0)

@@ -27,8 +27,7 @@ SEARCH = {
 
 @pytest.fixture
 def project(tmp_path):
-    images, labels = synthetic_digits(2000)
-    write_tensors(tmp_path / "data/processed/train.safetensors", {"images": images, "labels": labels})
+    write_tensors(tmp_path / "data/processed/train.safetensors", synthetic_digits(2000)._asdict())
     shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
     return tmp_path
 
@@ -51,7 +50,7 @@ def test_candidates_are_ranked_by_what_their_runs_reach_on_the_holdout(project, 
     settings = {name: (r.epochs, r.holdout, r.learning_rate, r.batch_size) for name, r in recipes.items()}
     assert settings == {"slow": (2, 400, 0.0001, 128), "fast": (2, 400, 0.05, 128)}
     for row in rows:
-        ended = [run.run(recipes[row["candidate"]], *synthetic_digits(2000), seed)[-1].row for seed in seeds]
+        ended = [run.run(recipes[row["candidate"]], synthetic_digits(2000), seed)[-1].row for seed in seeds]
         expected = [epoch["holdout_accuracy"] for epoch in ended]
         assert float(row["holdout_accuracy"]) == pytest.approx(sum(expected) / 2, abs=1e-4)
         assert row["by_seed"] == f"100:{expected[0]:.2f} 101:{expected[1]:.2f}"

@@ -30,7 +30,7 @@ FRESH.set_forkserver_preload(["ladder.runs.store", "ladder.data.synthetic", "pro
 def train(root, before=lambda: None, images=600, **changes):
     """Train a run of four short epochs; first call `before`."""
     before()
-    store.train(small(epochs=4, **changes), *synthetic_digits(images), seed=0, root=root)
+    store.train(small(epochs=4, **changes), synthetic_digits(images), seed=0, root=root)
 
 
 def start(*arguments):
@@ -126,18 +126,17 @@ def test_a_disk_that_fills_while_an_epoch_is_written_costs_nothing_finished(whol
 
 @pytest.fixture(scope="module")
 def data(digits):
-    images, labels = digits
-    return images[:300], labels[:300]
+    return digits.pick(slice(300))
 
 
 def test_a_finished_run_is_not_run_again(data, tmp_path, monkeypatch):
-    first = store.train(small(), *data, 0, tmp_path)
+    first = store.train(small(), data, 0, tmp_path)
     monkeypatch.setattr(run, "_train", None)
-    assert as_bytes(store.train(small(), *data, 0, tmp_path)) == as_bytes(first)
+    assert as_bytes(store.train(small(), data, 0, tmp_path)) == as_bytes(first)
 
 
 def test_the_store_changes_no_bytes(data, tmp_path):
-    assert as_bytes(store.train(small(), *data, 0, tmp_path)) == as_bytes(run.run(small(), *data, 0))
+    assert as_bytes(store.train(small(), data, 0, tmp_path)) == as_bytes(run.run(small(), data, 0))
 
 
 def flip(path):
@@ -157,36 +156,43 @@ def empty(path):
 @pytest.mark.parametrize("damage", [flip, truncate, empty])
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_damaged_epoch_is_noticed_and_trained_again(data, tmp_path, damage, number):
-    expected = as_bytes(store.train(small(), *data, 0, tmp_path))
+    expected = as_bytes(store.train(small(), data, 0, tmp_path))
     before = stored(tmp_path)
     damage(next(tmp_path.rglob(f"epoch-00{number}.safetensors")))
-    assert as_bytes(store.train(small(), *data, 0, tmp_path)) == expected
+    assert as_bytes(store.train(small(), data, 0, tmp_path)) == expected
     assert stored(tmp_path) == before
 
 
 def test_an_epoch_of_another_run_is_noticed_and_trained_again(data, tmp_path):
-    expected = as_bytes(store.train(small(), *data, 0, tmp_path))
-    store.train(small(), *data, 1, tmp_path)
-    ours, other = (tmp_path / store.digest(small(), *data, seed) / "epoch-002.safetensors" for seed in (0, 1))
+    expected = as_bytes(store.train(small(), data, 0, tmp_path))
+    store.train(small(), data, 1, tmp_path)
+    ours, other = (tmp_path / store.digest(small(), data, seed) / "epoch-002.safetensors" for seed in (0, 1))
     shutil.copy(other, ours)
-    assert as_bytes(store.train(small(), *data, 0, tmp_path)) == expected
+    assert as_bytes(store.train(small(), data, 0, tmp_path)) == expected
 
 
 def test_what_changes_a_runs_bytes_changes_its_name(data):
-    images, labels = data
-    name = store.digest(small(), images, labels, 0)
-    assert store.digest(small(rung="renamed"), images, labels, 0) == name
-    assert store.digest(small(), images, labels, 1) != name
-    assert store.digest(small(), images.flip(0), labels, 0) != name
-    assert store.digest(small(), images, labels.flip(0), 0) != name
-    assert store.digest(small(epochs=4), images, labels, 0) != name
-    assert store.digest(small(fingerprint="f"), images, labels, 0) != name
+    name = store.digest(small(), data, 0)
+    assert store.digest(small(rung="renamed"), data, 0) == name
+    assert store.digest(small(), data, 1) != name
+    assert store.digest(small(), data._replace(images=data.images.flip(0)), 0) != name
+    assert store.digest(small(), data._replace(labels=data.labels.flip(0)), 0) != name
+    assert store.digest(small(epochs=4), data, 0) != name
+    assert store.digest(small(fingerprint="f"), data, 0) != name
+
+
+def test_who_made_an_image_is_in_the_name_of_a_run_that_holds_images_out():
+    data = synthetic_digits(300)
+    unknown = data._replace(groups=None, kinds=None)
+    for holdout, equal in ((0, True), (20, False)):
+        recipe = small(holdout=holdout, schedule="constant")
+        assert (store.digest(recipe, data, 0) == store.digest(recipe, unknown, 0)) == equal
 
 
 def test_a_run_keeps_its_name_when_the_vocabulary_grows():
     """The name that net7 has had since the engine of lanes, on ten synthetic digits."""
     recipe = cards.resolve("net7").model_copy(update={"fingerprint": "f"})
-    assert store.digest(recipe, *synthetic_digits(10), 0) == "90eceae2ac51a16f39e8a62e"
+    assert store.digest(recipe, synthetic_digits(10), 0) == "90eceae2ac51a16f39e8a62e"
 
 
 def test_two_processes_at_the_same_run_train_it_once(whole, tmp_path):
@@ -197,7 +203,7 @@ def test_two_processes_at_the_same_run_train_it_once(whole, tmp_path):
 def test_a_loss_that_is_not_finite_names_rung_seed_and_epoch(data, tmp_path):
     recipe = small(network=["flatten", {"linear": {"out": 10}}, "log_softmax"], learning_rate=1e38, schedule="constant")
     with pytest.raises(LadderError, match=r"^rung small, seed 7, epoch 1, batch \d+: the loss is (nan|inf)"):
-        store.train(recipe, *data, 7, tmp_path)
+        store.train(recipe, data, 7, tmp_path)
     assert stored(tmp_path) == {}
 
 
@@ -233,11 +239,11 @@ def test_an_experiment_in_dvcs_copy_has_its_repositorys_store(tmp_path, monkeypa
 def test_a_store_that_is_a_file_is_one_clear_line(data, tmp_path):
     (tmp_path / ".runs").write_text("")
     with pytest.raises(LadderError, match=r"\.runs is a file; move it away, since runs are kept in a folder there$"):
-        store.train(small(epochs=1), *data, 0, tmp_path / ".runs")
+        store.train(small(epochs=1), data, 0, tmp_path / ".runs")
     (tmp_path / ".runs").unlink()
     (tmp_path / ".runs").symlink_to("nowhere")
     with pytest.raises(LadderError, match=r"\.runs is a file; move it away"):
-        store.train(small(epochs=1), *data, 0, tmp_path / ".runs")
+        store.train(small(epochs=1), data, 0, tmp_path / ".runs")
 
 
 def test_a_store_that_cannot_be_opened_is_one_clear_line(data, tmp_path, monkeypatch):
@@ -248,27 +254,27 @@ def test_a_store_that_cannot_be_opened_is_one_clear_line(data, tmp_path, monkeyp
     with pytest.raises(
         LadderError, match=r": cannot be opened: Permission denied; give yourself the right to read and"
     ):
-        store.train(small(epochs=1), *data, 0, tmp_path)
+        store.train(small(epochs=1), data, 0, tmp_path)
 
 
 def test_a_finished_run_is_read_from_a_store_that_cannot_be_written(data, tmp_path, monkeypatch):
-    expected = store.train(small(epochs=1), *data, 0, tmp_path)
+    expected = store.train(small(epochs=1), data, 0, tmp_path)
 
     def refuse(*_):
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "utime", refuse)
-    assert as_bytes(store.finished(small(epochs=1), *data, 0, tmp_path)) == as_bytes(expected)
+    assert as_bytes(store.finished(small(epochs=1), data, 0, tmp_path)) == as_bytes(expected)
 
 
 def test_prune_removes_what_was_not_used_for_so_long(data, tmp_path):
     for seed in (0, 1):
-        store.train(small(epochs=1), *data, seed, tmp_path)
-    old = tmp_path / store.digest(small(epochs=1), *data, 0)
+        store.train(small(epochs=1), data, seed, tmp_path)
+    old = tmp_path / store.digest(small(epochs=1), data, 0)
     os.utime(old, (time.time() - 31 * 86400,) * 2)
     runs, size = store.prune(30, tmp_path)
     assert (runs, size > 1000) == (1, True)
-    assert [path.name for path in tmp_path.iterdir()] == [store.digest(small(epochs=1), *data, 1)]
+    assert [path.name for path in tmp_path.iterdir()] == [store.digest(small(epochs=1), data, 1)]
 
 
 def hold(folder, held):
@@ -278,8 +284,8 @@ def hold(folder, held):
 
 
 def test_prune_leaves_alone_what_is_in_training_until_that_process_dies(data, tmp_path):
-    store.train(small(epochs=1), *data, 0, tmp_path)
-    folder = tmp_path / store.digest(small(epochs=1), *data, 0)
+    store.train(small(epochs=1), data, 0, tmp_path)
+    folder = tmp_path / store.digest(small(epochs=1), data, 0)
     held = FRESH.Event()
     process = FRESH.Process(target=hold, args=(folder, held))
     process.start()
@@ -292,12 +298,12 @@ def test_prune_leaves_alone_what_is_in_training_until_that_process_dies(data, tm
 
 
 def test_a_run_that_was_pruned_while_it_was_waited_for_is_trained(data, tmp_path):
-    folder = store.folder_of(small(epochs=1), *data, 0, tmp_path)
-    expected = store.train(small(epochs=1), *data, 0, tmp_path)
+    folder = store.folder_of(small(epochs=1), data, 0, tmp_path)
+    expected = store.train(small(epochs=1), data, 0, tmp_path)
     with store._locked(folder):
-        process = FRESH.Process(target=store.train, args=(small(epochs=1), *data, 0, tmp_path))
+        process = FRESH.Process(target=store.train, args=(small(epochs=1), data, 0, tmp_path))
         process.start()
         time.sleep(0.5)
         shutil.rmtree(folder, ignore_errors=True)
     assert exit_code(process) == 0
-    assert as_bytes(store.finished(small(epochs=1), *data, 0, tmp_path)) == as_bytes(expected)
+    assert as_bytes(store.finished(small(epochs=1), data, 0, tmp_path)) == as_bytes(expected)

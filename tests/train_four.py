@@ -12,13 +12,14 @@ from ladder.command import run_stage
 
 
 def main():
+    import torch
+
     from ladder.data.synthetic import synthetic_digits
     from ladder.runs.pool import train_seeds, training_pool
 
-    images, labels = synthetic_digits(1000)
-    images, labels = images.repeat(60, 1, 1, 1), labels.repeat(60)
+    data = synthetic_digits(1000).pick(torch.arange(1000).repeat(60))
     with training_pool(2) as executor:
-        train_seeds(small(epochs=100), images, labels, range(4), executor, Path(sys.argv[1]))
+        train_seeds(small(epochs=100), data, range(4), executor, Path(sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ladder import cards
-from ladder.board.rows import ABOVE, BELOW, REPRODUCED
+from ladder.board.rows import ABOVE, BELOW, NOT_CONTRADICTED
 from ladder.comparison.markdown import escaped
 from ladder.comparison.reports import Report, read_report
 from ladder.comparison.snapshots import RUNGS, WORKSPACE, find
 from ladder.evaluation.numbers import interval, number
-from ladder.evaluation.stats import OPEN
+from ladder.evaluation.stats import AS_GOOD_WITHIN, BETTER, OPEN, WORSE
 from ladder.exceptions import LadderError
 from ladder.files import dump_csv
 
@@ -146,7 +146,7 @@ def between_marks(readme: str, content: str) -> str:
 def summary(rows: list[dict]) -> str:
     """Return one line on how many rungs there are, and how many reported numbers were reproduced."""
     counts = Counter(row["reported_verdict"] for row in rows if row["reported_test"] is not None)
-    parts = [f"{counts[verdict]} {verdict}" for verdict in (REPRODUCED, ABOVE, BELOW)]
+    parts = [f"{counts[verdict]} {verdict}" for verdict in (NOT_CONTRADICTED, ABOVE, BELOW)]
     lone = f", {counts[None]} without a verdict (one seed)" if counts[None] else ""
     rungs = f"{len(rows)} rung{'s' * (len(rows) != 1)}"
     return f"{rungs}; reported test accuracies: {', '.join(parts)}{lone}; see {PAGE}"
@@ -188,17 +188,28 @@ def _step(row):
     verdict = row["step_verdict"]
     if verdict is None:
         return ""
-    said = verdict if verdict == OPEN else f"**{verdict}**"
+    if verdict in (BETTER, WORSE):
+        said = f"**{verdict}**, q = {_q(row['step_q'])}"
+    elif verdict == OPEN or row["step_margin"] is None:
+        said = verdict
+    else:
+        said = f"{verdict} within ±{number(row['step_margin'], 2)}"
     ends = interval({"low": row["step_low"], "high": row["step_high"]}, 2)
     return f"{said}<br>{number(row['step_change'], 2, '+')} {ends}"
+
+
+def _q(value):
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _verdict(row):
     verdict = row["reported_verdict"]
     if verdict is None:
         return ""
-    said = verdict if verdict == REPRODUCED else f"**{verdict}**"
-    return f"{said}<br>{interval({'low': row['next_run_low'], 'high': row['next_run_high']}, 2)}"
+    said = verdict if verdict == NOT_CONTRADICTED else f"**{verdict}**"
+    ends = interval({"low": row["next_run_low"], "high": row["next_run_high"]}, 2)
+    parents = "; the parent's would not be either" if row["parents_fits"] and verdict == NOT_CONTRADICTED else ""
+    return f"{said}, agrees within ±{number(row['reported_margin'], 2)}{parents}<br>{ends}"
 
 
 def _meaning(target, rows):
@@ -218,11 +229,34 @@ def _meaning(target, rows):
         "- **gap**: accuracy on the clean training images minus that on the test images, both of the last weights. "
         f"**held**: for how many of the last epochs the mean of the seeds stays at {target:g} % or above.",
         "- **the step**: our change from the rung behind the arrow (the parent, unless the card says `against`), with "
-        f"its 95 % interval: **better** or **worse** where the interval leaves 0 out.{again}",
+        "its 95 % interval: **better** or **worse** where the interval leaves 0 out; *as good* where two one-sided "
+        f"tests at 5 % show that the change lies within ±{AS_GOOD_WITHIN} points; else *cannot tell yet*. Where *q* "
+        f"(Benjamini and Hochberg's, over all {len(steps)} steps) is at most 0.05, 1 in 20 such verdicts is false on "
+        "average."
+        f"{_not_surviving(steps)}{again}",
         "- **the reported test accuracy is** one run's, so it is held against the interval in brackets, in which one "
         "more run of ours would fall in 95 % of cases (best epochs against a best epoch, last against last): "
-        "*reproduced* inside, **above ours** where it is higher than that, **below ours** where it is lower.",
+        "*not contradicted* inside, **above ours** where it is higher than that, **below ours** where it is lower. "
+        "That asks little: *agrees within* says how near the reported run and one more of ours are shown to be (two "
+        "one-sided tests at 5 %), and the text says where the number reported of the parent would pass as well.",
+        *_of_kinds(rows),
         "",
-        "Where nothing differs, about 1 verdict in 20 of either kind says otherwise by chance. "
+        "Where nothing differs, up to 1 verdict in 20 of either kind says otherwise by chance. "
         "A rung of one seed has no deviation, so what is reported of it gets no verdict.",
     ]
+
+
+def _not_surviving(steps):
+    """Return a sentence on the verdicts that do not stand when all steps are looked at together."""
+    lost = [row["rung"] for row in steps if row["step_verdict"] in (BETTER, WORSE) and row["step_q"] > 0.05]
+    return f" Those of {', '.join(lost)} do not survive that." if lost else ""
+
+
+def _of_kinds(rows):
+    """Return a line on who made the images that are misread, of the most accurate rung."""
+    best = max(rows, key=lambda row: row["accuracy"])
+    rates = {key.removeprefix("misread_"): value for key, value in best.items() if key.startswith("misread_")}
+    if not rates:
+        return []
+    listed = ", ".join(f"{number(value, 2)} % of the {name}' digits" for name, value in rates.items())
+    return [f"- **who wrote them**: {best['rung']} misreads {listed}. For the other rungs see {CSV}."]

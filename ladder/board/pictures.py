@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 from scipy.optimize import isotonic_regression
 
-from ladder.evaluation.stats import OPEN
+from ladder.evaluation.stats import BETTER, WORSE
 from ladder.figure import STYLE, TARGET, png
 
 LOOKS = (("#1f6fb2", "o"), ("#c9741f", "s"), ("#3c8a4e", "^"), ("#8d5aa8", "D"), ("#b8403c", "v"), ("#555555", "P"))
@@ -134,7 +134,7 @@ def _strip(axis, rows, target, color, marker):
 
 def _step(axis, places, before, after, color):
     """Draw the line from one rung to the next: solid where a difference was shown, else dotted."""
-    style = ":" if after["step_verdict"] == OPEN else "-"
+    style = "-" if after["step_verdict"] in (BETTER, WORSE) else ":"
     ends = (before["accuracy"], after["accuracy"])
     axis.plot(places, ends, color=color, linewidth=1.6, alpha=0.5, linestyle=style, zorder=1)
 

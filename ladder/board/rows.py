@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from statistics import fmean
 
+import numpy as np
+
 from ladder.cards import Card, lineage
-from ladder.comparison.differences import compare, primary_row
+from ladder.comparison.differences import collapsed, compare
 from ladder.comparison.reports import Report
 from ladder.evaluation import stats
 from ladder.evaluation.metrics import BY_KEY, PRIMARY
 from ladder.exceptions import LadderError
 
-REPRODUCED, ABOVE, BELOW = "reproduced", "above ours", "below ours"  # what a reported accuracy is
+NOT_CONTRADICTED, ABOVE, BELOW = "not contradicted", "above ours", "below ours"  # what a reported accuracy is
 BEST = "best epoch"
+STEP = ("change", "low", "high", "verdict", "p", "margin")
 MEASURED = ("parameters", "train_accuracy", "gap", "held_epochs")  # of metrics.json
 
 
@@ -25,7 +28,7 @@ def facts(cards: Mapping[str, Card], reports: Mapping[str, Report]) -> list[dict
     stray = next((rung for rung in reports if rung not in cards), None)
     if stray:
         raise LadderError(f"reports/rungs/{stray}/ has no card rungs/cards/{stray}.yaml; remove it, or bring it back")
-    return [
+    rows = [
         {
             "rung": rung,
             "project": project,
@@ -35,9 +38,43 @@ def facts(cards: Mapping[str, Card], reports: Mapping[str, Report]) -> list[dict
         | _reached(rung, reports[rung])
         | _step(reports.get(cards[rung].baseline), reports[rung])
         | _reported(cards[rung].reported, reports[rung])
+        | _parents_number(rung, cards, reports)
+        | _by_kind(reports[rung])
         for rung, project in in_order(cards).items()
         if rung in reports
     ]
+    return _with_q(rows)
+
+
+def _with_q(rows):
+    """Add to each step its q-value: Benjamini and Hochberg's, of all steps that have a p-value.
+
+    Of the steps with q at most 0.05, 5 % are false on average (Y. Benjamini and Y. Hochberg, 1995).
+    """
+    ps = sorted(row["step_p"] for row in rows if row["step_p"] is not None)
+    adjusted = np.minimum.accumulate((np.array(ps) * len(ps) / np.arange(1, len(ps) + 1))[::-1])[::-1]
+    q_of = dict(zip(ps, adjusted.clip(max=1).tolist(), strict=True))
+    return [row | {"step_q": q_of.get(row["step_p"])} for row in rows]
+
+
+def _by_kind(report):
+    """Return the error rate in percent for each kind of people that made test images, and the seeds that collapsed."""
+    test = report.test
+    rates = {
+        f"misread_{name}": 100 * float(report.misread[:, test.kind == int(kind)].mean())
+        for kind, name in (test.kinds or {}).items()
+        if test.kind is not None and (test.kind == int(kind)).any()
+    }
+    return rates | {"collapsed_seeds": len({lost["seed"] for lost in collapsed(report)})}
+
+
+def _parents_number(rung, cards, reports):
+    """Return whether the number reported of the parent would not be contradicted by this rung's runs either."""
+    parent = cards.get(cards[rung].baseline)
+    if parent is None or not cards[rung].reported or not parent.reported or parent.reported.test_accuracy is None:
+        return {"parents_fits": None}
+    as_if = cards[rung].reported.model_copy(update={"test_accuracy": parent.reported.test_accuracy})
+    return {"parents_fits": _reported(as_if, reports[rung])["reported_verdict"] == NOT_CONTRADICTED}
 
 
 def in_order(cards: Mapping[str, Card]) -> dict[str, str | None]:
@@ -89,21 +126,25 @@ def _reached(rung, report):
 def _step(baseline, report):
     """Return what a rung changed from the rung that it is judged against, as `python -m commands.compare` says it."""
     if baseline is None:
-        return dict.fromkeys(("step_change", "step_low", "step_high", "step_verdict"))
-    row = primary_row(compare(baseline, report))
-    return {f"step_{key}": row[key] for key in ("change", "low", "high", "verdict")}
+        return dict.fromkeys((*(f"step_{key}" for key in STEP), "new_writers_low", "new_writers_high"))
+    found = compare(baseline, report)
+    writers = found["new_writers"] or {}
+    step = {f"step_{key}": found.get(key) for key in STEP}
+    return step | {f"new_writers_{end}": writers.get(end) for end in ("low", "high")}
 
 
 def _reported(reported, report):
     """Return what was reported of a rung, and whether one more run of ours might say the same."""
     test = reported and reported.test_accuracy
     kind = None if test is None else reported.test_is
-    low, high, verdict = None, None, None
+    low, high, verdict, margin = None, None, None, None
     ours = report.by_seed["best_epoch_accuracy" if kind == BEST else "accuracy"]
     if test is not None and len(ours) > 1:
-        _, low, high = stats.next_run(ours, resolution=100 / report.misread.shape[1])
+        run = stats.next_run(ours, resolution=100 / report.misread.shape[1])
+        _, low, high = run.interval
+        margin = stats.Difference(run.change - test, run.error, run.freedom).margin
         low, high = max(round(low, 2), 0.0), min(round(high, 2), 100.0)  # two decimals, as people report
-        verdict = ABOVE if test > high else BELOW if test < low else REPRODUCED
+        verdict = ABOVE if test > high else BELOW if test < low else NOT_CONTRADICTED
     return {
         "reported_train": reported and reported.train_accuracy,
         "reported_test": test,
@@ -111,4 +152,5 @@ def _reported(reported, report):
         "next_run_low": low,
         "next_run_high": high,
         "reported_verdict": verdict,
+        "reported_margin": margin,
     }

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Augmentation(Word):
     """Changes each image of a batch by random parameters of its own."""
 
+    # Bits that are to be the same on every machine need the functions of ladder/lanes, or integers alone.
+
     def check(self, size: int) -> None:
         """Raise ValueError where images of size x size pixels cannot be augmented so."""
 

@@ -18,7 +18,7 @@ from ladder.files import read_yaml
 from ladder.names import check_name
 
 CARDS = Path("rungs/cards")
-NOT_IN_A_CARDS_RECIPE = ("rung", "input", "network", "fingerprint", "device")
+NOT_IN_A_CARDS_RECIPE = ("rung", "input", "network", "bits", "fingerprint", "device")
 
 
 class Source(Strict):
@@ -163,8 +163,8 @@ def lineage(rung: str, cards: str | Path = CARDS) -> list[str]:
 
 def _named(rung: str, key: str, cards: str | Path) -> str | None:
     """Return the rung that a card names under `key`, or None. Raises LadderError where there is no such rung."""
-    name, names = getattr(read_card(rung, cards), key), rung_names(cards)
-    if name is not None and name not in names:
+    name = getattr(read_card(rung, cards), key)
+    if name is not None and name not in (names := rung_names(cards)):
         raise LadderError(f"{cards}/{rung}.yaml: {key}: there is no rung {name!r}; {nearest(name, names)}")
     if key == "against" and name == rung:
         raise LadderError(f"{cards}/{rung}.yaml: against: a rung cannot be judged against itself")

@@ -41,7 +41,11 @@ class Operation(Word):
         return []
 
     def module(self, nn: ModuleType, shape: Shape) -> "Module":
-        """Return the operation as plain torch has it, for an input of this shape. nn: torch.nn."""
+        """Return the operation as plain torch has it, for an input of this shape. nn: torch.nn.
+
+        It trains at once. Where ladder/lanes/network.py has no kernel for it, torch computes it: a little slower, and
+        the bits are then those of one machine, as the recipe says.
+        """
         raise NotImplementedError(f"{self.name} has no meaning in torch yet")
 
     def probabilities(self, outputs: "Tensor") -> "Tensor":
@@ -274,7 +278,10 @@ class Sequence(Operation):
         return total
 
     def combine(self, before: "Tensor", after: "Tensor") -> "Tensor":
-        """Return the output for the sequence's input and output."""
+        """Return the output for the sequence's input and output, in which channels or features are dimension 1.
+
+        Only copies, elementwise sums and elementwise products keep the bits the same on every machine.
+        """
         raise NotImplementedError(f"{self.name} has no meaning in torch yet")
 
 

@@ -58,6 +58,7 @@ class Recipe(Strict):
         Holdout, Field(description="training images, balanced by class, that the run watches but does not train on")
     ] = 0
     device: Literal["cpu", "cuda"] = "cpu"
+    bits: Annotated[Literal["this machine's"] | None, SAID_IF_SET] = None  # None: the same on every machine
     fingerprint: str | None = None
 
     @model_validator(mode="after")

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from ladder.exceptions import LadderError
+from ladder.exceptions import LadderError, cut
 from ladder.names import is_name, refusal
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -52,7 +52,7 @@ class Strict(BaseModel):
         if isinstance(value, dict):
             for key in value:
                 if key not in cls.model_fields:
-                    raise ValueError(f"unknown key {_short(key)}; {nearest(key, cls.model_fields)}")
+                    raise ValueError(f"unknown key {cut(repr(key), SHOWN)}; {nearest(key, cls.model_fields)}")
         return value
 
 
@@ -100,10 +100,10 @@ def one_of(kind: type[Kind]) -> Any:
             return value
         name, arguments = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (value, {})
         if not isinstance(name, str):
-            raise ValueError(f"expected a name or one `name: {{...}}`, not {_short(value)}")
+            raise ValueError(f"expected a name or one `name: {{...}}`, not {cut(repr(value), SHOWN)}")
         words = words_of(kind)
         if name not in words:
-            raise ValueError(f"unknown name {_short(name)}; {nearest(name, words)}")
+            raise ValueError(f"unknown name {cut(repr(name), SHOWN)}; {nearest(name, words)}")
         try:
             return words[name].model_validate(arguments)
         except ValidationError as error:
@@ -125,7 +125,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def validated(model: type[Model], content: Any, path: str | Path) -> Model:
     """Return `content`, read from `path`, as a checked `model`. Raises LadderError that names path and key."""
     if not isinstance(content, dict):
-        raise LadderError(f"{path}: expected keys and values, found {_short(content)}")
+        raise LadderError(f"{path}: expected keys and values, found {cut(repr(content), SHOWN)}")
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -139,7 +139,7 @@ def fault_line(error: ValidationError, within: tuple[str | int, ...] = ()) -> st
     fault = error.errors(include_url=False)[0]
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] not in ("value_error", "missing"):
-        message = f"{_short(fault['input'])} will not do: {message[0].lower()}{message[1:]}"
+        message = f"{cut(repr(fault['input']), SHOWN)} will not do: {message[0].lower()}{message[1:]}"
     where = _where((*within, *fault["loc"]))
     return f"{where}: {message}" if where else message
 
@@ -154,9 +154,3 @@ def _where(keys: tuple[str | int, ...]) -> str:
         elif key != "[key]":
             text += f"{'.' if text and not isinstance(keys[position - 1], int) else ': ' if text else ''}{key}"
     return text
-
-
-def _short(value: object) -> str:
-    """Return a value as a message repeats it: on one line, and not longer than SHOWN characters."""
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -1,7 +1,6 @@
 """The difference between two reports, as facts: plain mappings, lists, numbers and text, as JSON has them."""
 
 import difflib
-from collections.abc import Mapping
 from statistics import fmean
 
 import numpy as np
@@ -11,9 +10,9 @@ from ladder.comparison.locks import NotMeasuredError
 from ladder.comparison.parsing import yaml_mapping
 from ladder.comparison.recipes import recipe_changes
 from ladder.comparison.reports import Report, read_report
-from ladder.comparison.snapshots import CARDS, FOLDER, RUNGS, Snapshot
+from ladder.comparison.snapshots import CARDS, DATA, FOLDER, RUNGS, Snapshot
 from ladder.evaluation import stats
-from ladder.evaluation.metrics import BY_KEY, NEITHER, PRIMARY, Metric
+from ladder.evaluation.metrics import BY_KEY, PRIMARY, Metric
 from ladder.exceptions import LadderError
 from ladder.names import is_name
 
@@ -45,28 +44,39 @@ def compare(before: Report, after: Report) -> dict:
     """Return the facts on two Reports. Raises LadderError where they are of different test sets."""
     _check_same_images(before, after)
     fixed, broken = _changed_images(before, after)
-    single = len(before.misread) == len(after.misread) == 1
-    p, gained = stats.mcnemar(len(fixed), len(broken)) if single else (None, None)
-    rows = _rows(before, after, gained)
     return {
         "before": before.name,
         "after": after.name,
         "seeds": [len(before.misread), len(after.misread)],
         "test_images": before.misread.shape[1],
-        "verdict": next(row["verdict"] for row in rows if row["metric"] == PRIMARY.key),
         "same_results": _same_results(before, after),
-        "metrics": rows,
-        "mcnemar_p": p,
-        "new_digits": None if single else _new_digits(before, after),
+        **_judged(before, after),
+        "metrics": _rows(before, after),
+        "collapsed": [lost for report in (before, after) for lost in collapsed(report)],
         "images": {"fixed": fixed, "broken": broken, "net": len(fixed) - len(broken)},
         "recipe": recipe_changes(before.recipe, after.recipe),
         "lines": {file: _changed_lines(old, after.lines.get(file, old)) for file, old in before.lines.items()},
     }
 
 
-def primary_row(comparison: Mapping) -> dict:
-    """Return the row of the metric by which a comparison is judged."""
-    return next(row for row in comparison["metrics"] if row["metric"] == PRIMARY.key)
+def collapsed(report: Report) -> list[dict]:
+    """Return the seeds of a Report that misread at least half of the images of a class after the last epoch.
+
+    Each has its name, the class, the percentage of its images that are misread, and the first epoch from which on the
+    seed's accuracy stays as low as without half of that class.
+    """
+    if report.test.labels is None:
+        return []
+    found = []
+    for seed, (misread, curve) in enumerate(zip(report.misread, report.curves, strict=True)):
+        for label, members in enumerate(np.bincount(report.test.labels)):
+            lost = int(misread[report.test.labels == label].sum())
+            if members and 2 * lost >= members:
+                low = curve <= 100 - 50 * members / len(misread)
+                since = len(low) - int(low[::-1].argmin()) + 1 if not low.all() else 1
+                about = {"of": report.name, "seed": seed, "class": label, "misread": 100 * lost / int(members)}
+                found.append(about | {"since_epoch": min(since, len(low))})
+    return found
 
 
 def _changed_rungs(before, after, rungs):
@@ -74,7 +84,8 @@ def _changed_rungs(before, after, rungs):
     comparisons, not_measured = [], []
     for rung in rungs:
         try:
-            comparisons += _changed_reports(before, after, rung)
+            for comparison in _changed_reports(before, after, rung):
+                comparisons.append(comparison | {"step": _step(after, rung)})
         except NotMeasuredError as error:
             not_measured.append(str(error))
     return comparisons, not_measured
@@ -96,14 +107,20 @@ def _report(snapshot, folder, rung):
     return read_report(snapshot, folder, None if folder == FOLDER else snapshot.name)
 
 
+def _step(snapshot, rung):
+    """Return the comparison of a rung with the one it is judged against, or None where that has no reports."""
+    baseline = _baseline(snapshot, rung)
+    if baseline not in snapshot.rungs():
+        return None
+    return compare(*(_report(snapshot, f"{RUNGS}/{name}", name) for name in (baseline, rung)))
+
+
 def _new_rung(snapshot, rung):
     """Return the facts on a rung that only the second Snapshot has, and on its step from the rung it is judged by."""
     facts = {"rung": rung, "baseline": _baseline(snapshot, rung), "comparison": None}
     try:
         report = _report(snapshot, f"{RUNGS}/{rung}", rung)
-        if facts["baseline"] in snapshot.rungs():
-            baseline = _report(snapshot, f"{RUNGS}/{facts['baseline']}", facts["baseline"])
-            facts["comparison"] = compare(baseline, report)
+        facts["comparison"] = _step(snapshot, rung)
     except NotMeasuredError as error:
         return facts | {"not_measured": str(error)}
     mean, deviation, _, _ = stats.mean_interval(report.by_seed[PRIMARY.key], PRIMARY.step(report.misread.shape[1]))
@@ -133,6 +150,12 @@ def _check_same_images(before, after):
             f"{before.name} was measured on {counts[0]:,} test images and {after.name} on {counts[1]:,}; "
             "only results on the same test images can be compared"
         )
+    hashes = {report.test.sha256 for report in (before, after)} - {None}
+    if len(hashes) > 1:
+        raise LadderError(
+            f"{before.name} and {after.name} were measured on different test images (test_sha256 in {DATA} differs); "
+            "only results on the same test images can be compared"
+        )
     shared = before.labels.keys() & after.labels.keys()
     if other := sorted(index for index in shared if before.labels[index] != after.labels[index]):
         raise LadderError(
@@ -141,60 +164,71 @@ def _check_same_images(before, after):
         )
 
 
-def _rows(before, after, gained):
-    """Return the facts on each metric, those with one value a seed first."""
+def _judged(before, after):
+    """Return what the primary metric says: the verdict, and by what it is known."""
+    if len(before.misread) == len(after.misread) == 1:
+        ends = stats.paired_interval(before.misread[0], after.misread[0])
+        differ = ends.low > 0 or ends.high < 0
+        return _interval(ends) | {"verdict": stats.DIFFER if differ else stats.OPEN, "new_writers": None}
+    old, new, step = before.by_seed[PRIMARY.key], after.by_seed[PRIMARY.key], PRIMARY.step(before.misread.shape[1])
+    difference, verdict = (found := stats.welch(old, new, step)), found.verdict()
+    writers = stats.new_writers(before.misread, after.misread, _groups(before, after))
+    settle = stats.seeds_to_settle(difference.change, stats.seed_deviation(old, new, step))
+    return _interval(difference.interval) | {
+        "verdict": verdict,
+        "p": difference.p,
+        "margin": difference.margin,
+        "again": difference.again,
+        "to_settle": {"seeds": settle, "smallest_shown": stats.smallest_shown(difference)},
+        "new_writers": _interval(writers.interval) | {"verdict": writers.verdict()},
+        "writers_known": _groups(before, after) is not None,
+    }
+
+
+def _interval(interval):
+    return dict(zip(("change", "low", "high"), interval, strict=True))
+
+
+def _groups(before, after):
+    """Return who made each test image, int [images], as either report knows it, or None."""
+    return next((report.test.groups for report in (after, before) if report.test.groups is not None), None)
+
+
+def _rows(before, after):
+    """Return the facts on each metric, those with one value a seed first. They describe; one alone is judged."""
     shared = [BY_KEY[key] for key in before.by_seed if key in after.by_seed]
-    rows = [_repeated(metric, before, after, gained) for metric in shared]
+    rows = [_repeated(metric, before, after) for metric in shared]
     done = {metric.key for metric in shared}
     others = [key for key in {**before.metrics, **after.metrics} if key not in done]
     shown = [key for key in others if key not in BY_KEY or BY_KEY[key].compared]
     return rows + [_row(key, before.metrics.get(key), after.metrics.get(key)) for key in shown]
 
 
-def _repeated(metric: Metric, before: Report, after: Report, gained: stats.Interval | None) -> dict:
-    """Return the facts on a metric that each seed has. gained: McNemar's Interval in images, for single runs."""
+def _repeated(metric: Metric, before: Report, after: Report) -> dict:
+    """Return the facts on a metric that each seed has: its interval too, where some side has several seeds."""
     old, new, step = before.by_seed[metric.key], after.by_seed[metric.key], metric.step(before.misread.shape[1])
     row = _row(metric.key, fmean(old), fmean(new))
+    if metric.key == "loss" and _loss(before) != _loss(after):
+        return row | {"change": None, "not_compared": "they minimise different losses"}
     if len(old) + len(new) > 2:
-        interval = stats.welch(old, new, step)
-        row |= {"low": interval.low, "high": interval.high, "verdict": _verdict(interval, metric)}
-        if row["verdict"] == stats.OPEN and metric.direction != NEITHER:
-            row["to_settle"] = _to_settle(interval.change, old, new, step)
-    elif metric.counts_misread:
-        ends = (metric.direction * step * end for end in (gained.low, gained.high))
-        low, high = sorted(ends)
-        row |= {"low": low, "high": high, "verdict": stats.verdict(gained)}
+        row |= _interval(stats.welch(old, new, step).interval)
     return row
 
 
+def _loss(report):
+    """Return the name of what a recipe minimises: cross-entropy is the negative log likelihood of a softmax."""
+    name = report.recipe.get("loss")
+    return "nll" if name == "cross_entropy" else name
+
+
 def _row(key, before, after):
-    """Return the facts on a metric without repeated values: no interval, no verdict."""
+    """Return the facts on a metric without repeated values: no interval."""
     change = None if before is None or after is None else after - before
-    empty = {"low": None, "high": None, "verdict": None, "to_settle": None}
-    return {"metric": key, "before": before, "after": after, "change": change} | empty
-
-
-def _verdict(interval, metric):
-    """A running train accuracy is neither good nor bad: augmentation lowers it on purpose."""
-    if metric.direction != NEITHER:
-        return stats.verdict(interval, metric.direction)
-    return {stats.BETTER: "higher", stats.WORSE: "lower"}.get(stats.verdict(interval), stats.OPEN)
-
-
-def _to_settle(change, before, after, step):
-    return {
-        "seeds": stats.seeds_to_settle(change, stats.seed_deviation(before, after, step)),
-        "smallest_shown": stats.smallest_shown(before, after, step),
-    }
+    return {"metric": key, "before": before, "after": after, "change": change, "low": None, "high": None}
 
 
 def _same_results(before, after):
     return before.by_seed["loss"] == after.by_seed["loss"] and np.array_equal(before.misread, after.misread)
-
-
-def _new_digits(before, after):
-    interval = stats.new_digits(before.misread, after.misread)
-    return {"low": interval.low, "high": interval.high, "verdict": stats.verdict(interval)}
 
 
 def _changed_images(before, after):

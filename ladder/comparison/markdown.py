@@ -3,12 +3,11 @@
 import re
 from collections.abc import Mapping
 
-from ladder.comparison.differences import primary_row
 from ladder.evaluation.metrics import BY_KEY, PRIMARY, Metric
 from ladder.evaluation.numbers import interval, number
-from ladder.evaluation.stats import OPEN, POWER
+from ladder.evaluation.stats import AS_GOOD, BETTER, DIFFER, OPEN, POWER, WORSE
 
-HEAD = ("metric", "before", "after", "change", "95 % interval", "verdict")
+HEAD = ("metric", "before", "after", "change", "95 % interval")
 SHOWN = 10  # images fixed, and as many broken
 LINES, LETTERS = 40, 200  # changed lines of a file, and of each its letters
 ROOM = 60_000  # letters; GitHub takes 65,536 in a comment
@@ -47,7 +46,7 @@ def _verdicts(comparisons):
     if len(comparisons) < 2:
         return []
     listed = "\n".join(f"- {_sentence(comparison)}" for comparison in comparisons)
-    return [f"{listed}\n\nWhere nothing differs, about 1 verdict in 20 says better or worse by chance."]
+    return [f"{listed}\n\nWhere nothing differs, up to 1 verdict in 20 says better or worse by chance."]
 
 
 def _within_room(sections, first):
@@ -87,44 +86,97 @@ def _fault(text):
 
 def _section(comparison):
     if comparison["same_results"]:
-        parts = [_sentence(comparison), *_changes(comparison)]
+        parts = [_sentence(comparison), *_collapses(comparison), *_changes(comparison)]
     else:
-        parts = [_sentence(comparison), _table(comparison), _reading(comparison), *_images(comparison)]
-        parts += [*_changes(comparison), *_to_settle(comparison)]
+        parts = [_sentence(comparison), *_collapses(comparison), *_what_next(comparison), *_step(comparison)]
+        parts += [_table(comparison), _reading(comparison), *_images(comparison), *_changes(comparison)]
     return "\n\n".join(parts)
 
 
 def _sentence(comparison):
-    """Return the verdict: would training again say the same, and would it hold on new digits."""
+    """Return the verdict, and by what it is known."""
     before, after = escaped(comparison["before"]), escaped(comparison["after"])
     if comparison["same_results"]:
         return f"**Same results**: {before} and {after} misread the same test images, seed by seed."
-    row, seeds = primary_row(comparison), comparison["seeds"]
-    what = f"{after} is {comparison['verdict']} than {before}"
+    change = f"{number(comparison['change'], PRIMARY.decimals, '+')} points {interval(comparison, PRIMARY.decimals)}"
+    if not comparison["new_writers"]:
+        return _of_two_runs(comparison, before, after, change)
+    seeds = f"{comparison['seeds'][0]} + {comparison['seeds'][1]} seeds"
+    return f"**{_verdict(comparison, before, after)}**: {change}, {seeds}; {_holds(comparison)}{_borrowed(comparison)}."
+
+
+def _verdict(comparison, before, after):
     if comparison["verdict"] == OPEN:
-        what = f"No difference shown between {before} and {after}"
-    change = f"{number(row['change'], PRIMARY.decimals, '+')} points {interval(row, PRIMARY.decimals)}"
-    return f"**{what}**: {change}, {seeds[0]} + {seeds[1]} seeds; {_holds(comparison)}{_unknown_noise(comparison)}."
+        return f"Cannot tell yet whether {after} is better or worse than {before}"
+    if comparison["verdict"] == AS_GOOD:
+        return f"{after} is as good as {before}, within ±{number(comparison['margin'], PRIMARY.decimals)} points"
+    return f"{after} is {comparison['verdict']} than {before}"
+
+
+def _of_two_runs(comparison, before, after, change):
+    """Return the sentence on one run a side, which says nothing of the recipes: another seed may do the opposite."""
+    differ = "These two runs differ" if comparison["verdict"] == DIFFER else "These two runs may be equally good"
+    return (
+        f"**{differ}**: {after} against {before}, {change}, one seed each. "
+        "**This says nothing of the two recipes**: how much other seeds would differ is not known."
+    )
 
 
 def _holds(comparison):
-    on_new = comparison["new_digits"]
-    if not on_new:
-        return f"exact McNemar p = {comparison['mcnemar_p']:.2g}"
-    ends = interval(on_new, PRIMARY.decimals)
-    if comparison["verdict"] == OPEN:
-        return f"none on new digits either {ends}"
-    if on_new["verdict"] == comparison["verdict"]:
-        return f"it would hold on new digits {ends}"
-    return f"but on new digits it might not hold {ends}"
+    """Return what is known of other people's digits, or of other test images where nobody knows who made them."""
+    other = comparison["new_writers"]
+    whose = "digits of other people" if comparison["writers_known"] else "other test images"
+    ends = interval(other, PRIMARY.decimals)
+    if comparison["verdict"] not in (BETTER, WORSE):
+        return f"on {whose} {ends}"
+    if other["verdict"] == comparison["verdict"]:
+        return f"so too on {whose} {ends}"
+    return f"but on {whose} it may not hold {ends}"
 
 
-def _unknown_noise(comparison):
+def _borrowed(comparison):
     sides = zip(("before", "after"), comparison["seeds"], strict=True)
     lone = [escaped(comparison[side]) for side, seeds in sides if seeds == 1]
-    if len(lone) == 2:
-        return "; **seed noise is unknown** with one seed a side, so training again may say otherwise"
     return f"; **seed noise of {lone[0]} is unknown** (one seed) and taken to be the other's" if lone else ""
+
+
+def _collapses(comparison):
+    """Return a line on each seed that lost a class: its mean is then one of two kinds of runs."""
+    return [
+        f"**Seed {lost['seed']} of {escaped(lost['of'])} collapsed**: it misreads {number(lost['misread'], 0)} % of "
+        f"class {lost['class']}, since epoch {lost['since_epoch']}. A mean over such seeds tells little."
+        for lost in comparison["collapsed"]
+    ]
+
+
+def _what_next(comparison):
+    """Return what to do: how many seeds would settle an open question, how sure a clear one is."""
+    if not comparison["new_writers"]:
+        return ["What to do: train at least 3 seeds a side, better 5."]
+    if comparison["verdict"] in (BETTER, WORSE):
+        again = number(100 * comparison["again"], 0)
+        return [
+            f"If change and noise are as estimated, a repetition with new seeds says so again in {again} % of cases."
+        ]
+    if comparison["verdict"] == AS_GOOD:
+        return []
+    images, (seeds, smallest) = comparison["images"], comparison["to_settle"].values()
+    more = "more than 1,000 seeds" if seeds is None else f"{seeds} seeds"
+    return [
+        f"What the images say: {_counts(images)}, each by more than half of the seeds.",
+        f"What to do: {more} a side would settle it with {100 * POWER:g} % power, if the true change is the one seen. "
+        f"As many seeds as now show a change of {number(smallest, PRIMARY.decimals)} points or more.",
+    ]
+
+
+def _step(comparison):
+    """Return the verdict on a rung that was climbed again, against the rung by which it is judged."""
+    step = comparison.get("step")
+    return [f"Judged against {escaped(step['before'])}: {_sentence(step)}"] if step else []
+
+
+def _counts(images):
+    return f"{len(images['fixed'])} fixed, {len(images['broken'])} broken, net {images['net']:+d}"
 
 
 def _table(comparison):
@@ -143,8 +195,8 @@ def _table(comparison):
 def _cells(row):
     metric = _metric(row)
     values = [number(row["before"], metric.decimals), number(row["after"], metric.decimals)]
-    change = number(row["change"], metric.decimals, "+")
-    return (metric.title, *values, change, interval(row, metric.decimals), row["verdict"] or "")
+    change = row.get("not_compared") or number(row["change"], metric.decimals, "+")
+    return (metric.title, *values, change, interval(row, metric.decimals))
 
 
 def _metric(row):
@@ -154,19 +206,18 @@ def _metric(row):
 
 def _reading(comparison):
     images = f"{comparison['test_images']:,} test images"
-    if not comparison["new_digits"]:
-        return f"The interval is McNemar's exact one, for these two single runs on the {images}."
+    if not comparison["new_writers"]:
+        return f"The interval is for these two runs on other images like the {images} (Newcombe's, for pairs)."
     return (
-        f"The intervals allow for training again, with other seeds, and measuring on the same {images}. "
-        "The interval *on new digits*, in the first sentence, allows for other test images too."
+        f"Only {PRIMARY.title.split(',')[0]} is judged, the other lines describe. Intervals are for other seeds on the "
+        f"same {images}; the second interval in the first sentence is for other test images, too."
     )
 
 
 def _images(comparison):
     """Return what got fixed and what broke. An image counts as misread where more than half of the seeds misread it."""
     images = comparison["images"]
-    counts = f"{len(images['fixed'])} fixed, {len(images['broken'])} broken, net {images['net']:+d}"
-    parts = [f"Test images that more than half of the seeds misread: {counts}."]
+    parts = [f"Test images that more than half of the seeds misread: {_counts(images)}."]
     for key in ("fixed", "broken"):
         if images[key]:
             listed = "\n".join(f"- {_image(image, comparison['seeds'])}" for image in images[key][:SHOWN])
@@ -181,33 +232,6 @@ def _image(image, seeds):
     article = "an" if image["label"] == 8 else "a"
     what = f"{article} {image['label']} read as {image['read_as']}"
     return f"image {image['index']}: {what}, by {before} seeds before, {after} after"
-
-
-def _to_settle(comparison):
-    """Return how many more seeds would settle each difference that is still open."""
-    if not comparison["new_digits"]:
-        return ["To learn the seed noise: at least 2 seeds a side, better 5."]
-    rows = [row for row in comparison["metrics"] if row["to_settle"] and not _says_the_same_as_primary(row)]
-    if not rows:
-        return []
-    have = min(comparison["seeds"])
-    listed = "\n".join(f"- {_metric(row).title.split(',')[0]}: {_seeds(row, have)}" for row in rows)
-    return [f"What would settle the differences that are still open ({100 * POWER:g} % power, 5 % level):\n\n{listed}"]
-
-
-def _says_the_same_as_primary(row):
-    metric = _metric(row)
-    return metric.counts_misread and not metric.primary
-
-
-def _seeds(row, have):
-    needed = row["to_settle"]["seeds"]
-    smallest = number(row["to_settle"]["smallest_shown"], _metric(row).decimals)
-    now = f"as many seeds as now show a change of {smallest} or more"
-    if needed is None:
-        return f"more than 1,000 seeds a side, if the true change is as small as the one seen; {now}"
-    more = f"{needed - have} more than now" if needed > have else "a repetition as large as this one"
-    return f"{needed} seeds a side ({more}), if the true change is the one seen; {now}"
 
 
 def _changes(comparison):

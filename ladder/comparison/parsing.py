@@ -1,15 +1,17 @@
 """The text of report files as checked values. What makes no sense raises ValueError, which names the file."""
 
+import functools
 import json
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
 
 from ladder.cards import CLASSES
 from ladder.evaluation.metrics import BY_KEY, METRICS, MOST, Metric, Tables, misread_counts, shortened
-from ladder.evaluation.tables import CURVES, ERRORS, HISTORY, parse_csv
+from ladder.evaluation.tables import CURVES, ERRORS, HISTORY, TEST_IMAGES, parse_csv
 from ladder.exceptions import LadderError
 from ladder.files import parse_yaml
 
@@ -26,12 +28,37 @@ def metrics_of(text: str) -> dict:
     return values
 
 
-def test_images_of(text: str) -> int:
-    """Return the number of test images that data.json has."""
-    count = json_mapping(text).get("test_images")
+class TestSet(NamedTuple):
+    """The test images, as data.json and test_images.csv tell of them; None for what an older version did not write."""
+
+    images: int
+    sha256: str | None = None
+    kinds: dict[str, str] | None = None  # {number of a kind of people: its name}
+    labels: np.ndarray | None = None  # int [images]
+    groups: np.ndarray | None = None  # int [images], who made each image
+    kind: np.ndarray | None = None  # int [images]
+
+
+@functools.lru_cache(maxsize=4)
+def test_set_of(data: str, listed: str | None) -> TestSet:
+    """Return the TestSet of the texts of data.json and, where it is there, test_images.csv."""
+    values = in_file("data.json", json_mapping, data)
+    count, sha256, kinds = (values.get(key) for key in ("test_images", "test_sha256", "kinds"))
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_IMAGES:
-        raise ValueError(f"test_images is {shortened(count)}, not a whole number from 1 to {MOST_IMAGES:,}")
-    return count
+        raise ValueError(f"data.json: test_images is {shortened(count)}, not a whole number from 1 to {MOST_IMAGES:,}")
+    if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch("[0-9a-f]{64}", sha256)):
+        raise ValueError(f"data.json: test_sha256 is {shortened(sha256)}, not 64 hexadecimal digits")
+    if kinds is not None and not (isinstance(kinds, dict) and all(isinstance(name, str) for name in kinds.values())):
+        raise ValueError(f"data.json: kinds is {shortened(kinds)}, not names")
+    return TestSet(count, sha256, kinds, *(in_file("test_images.csv", _listed, listed, count) if listed else ()))
+
+
+def _listed(text, count):
+    """Return the columns label, group and kind of test_images.csv, each as int [count]."""
+    rows = parse_csv(TEST_IMAGES, text)
+    if [row["index"] for row in rows] != list(range(count)):
+        raise ValueError(f"it does not list the {count:,} images that data.json counts")
+    return tuple(np.array([row[column] for row in rows]) for column in ("label", "group", "kind"))
 
 
 def json_mapping(text: str) -> dict:

@@ -8,15 +8,16 @@ import numpy as np
 
 from ladder.comparison.locks import check_up_to_date
 from ladder.comparison.parsing import (
+    TestSet,
     by_seed_of,
     check_together,
     in_file,
     metrics_of,
     tables_of,
-    test_images_of,
+    test_set_of,
     yaml_mapping,
 )
-from ladder.comparison.snapshots import DATA, FOLDER, PARAMS, RESULTS, Snapshot
+from ladder.comparison.snapshots import DATA, FOLDER, PARAMS, RESULTS, TEST_IMAGES, Snapshot
 from ladder.evaluation.metrics import Tables, shortened
 from ladder.exceptions import LadderError
 from ladder.names import is_name
@@ -30,6 +31,8 @@ class Report:
     metrics: Mapping  # metrics.json
     by_seed: Mapping[str, list]  # {metric: one value a seed}
     misread: np.ndarray  # bool [seeds, test images]
+    curves: np.ndarray  # float [seeds, epochs], test accuracy in percent
+    test: TestSet
     labels: Mapping[int, int]  # {misread image: label}
     predictions: Mapping[int, Counter]  # {misread image: how many seeds read it as what}
     recipe: Mapping  # recipe.yaml
@@ -48,7 +51,8 @@ def read_report(snapshot: Snapshot, folder: str, name: str | None = None) -> Rep
     try:
         recipe = in_file("recipe.yaml", _recipe, texts["recipe.yaml"])
         metrics = in_file("metrics.json", metrics_of, texts["metrics.json"])
-        tables = tables_of(texts, in_file(DATA, test_images_of, snapshot.text(DATA)))
+        test = test_set_of(snapshot.text(DATA), snapshot.files.get(TEST_IMAGES))
+        tables = tables_of(texts, test.images)
         by_seed = by_seed_of(tables)
         check_together(metrics, by_seed, tables, recipe["epochs"])
     except ValueError as error:
@@ -57,7 +61,8 @@ def read_report(snapshot: Snapshot, folder: str, name: str | None = None) -> Rep
         raise LadderError(f"{snapshot.name}: {folder}/ is not as `evaluate` writes it ({fault}); {remedy}") from None
     labels, predictions = _readings(tables)
     name, lines = name or f"{snapshot.name} ({recipe['rung']})", _lines(snapshot, folder, texts)
-    return Report(name, metrics, by_seed, _misread(tables), labels, predictions, recipe, lines)
+    misread, curves = _misread(tables), _accuracy_curves(tables)
+    return Report(name, metrics, by_seed, misread, curves, test, labels, predictions, recipe, lines)
 
 
 def _recipe(text):
@@ -85,6 +90,14 @@ def _misread(tables: Tables):
     for row in tables.errors:
         misread[place[row["seed"]], row["index"]] = True
     return misread
+
+
+def _accuracy_curves(tables: Tables):
+    """Return the test accuracies after each epoch, float [seeds, epochs]."""
+    of_seeds = {}
+    for row in sorted(tables.curves, key=lambda row: row["epoch"]):
+        of_seeds.setdefault(row["seed"], []).append(row["accuracy"])
+    return np.array([of_seeds[seed] for seed in dict.fromkeys(row["seed"] for row in tables.curves)])
 
 
 def _readings(tables: Tables):

@@ -8,18 +8,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ladder.cards import rung_names
+from ladder import cards
 from ladder.comparison import git
 from ladder.comparison.names import unknown
 from ladder.exceptions import LadderError
 from ladder.names import is_name
+from ladder.paths import REPORTS
+from ladder.paths import RUNGS as RUNG_REPORTS
 
-FOLDER, PARAMS, DATA = "reports", "params.yaml", "reports/data.json"
-RUNGS, CARDS = f"{FOLDER}/rungs", "rungs/cards"
+FOLDER, RUNGS, CARDS = (path.as_posix() for path in (REPORTS, RUNG_REPORTS, cards.CARDS))
+PARAMS, DATA = "params.yaml", f"{FOLDER}/data.json"
+TEST_IMAGES = f"{FOLDER}/test_images.csv"
 WORKSPACE = "workspace"
 RESULTS = ("metrics.json", "curves.csv", "errors.csv")
 LOCK, LADDERS_LOCK = "dvc.lock", "rungs/dvc.lock"
-SINGLE = (PARAMS, LOCK, LADDERS_LOCK)
+SINGLE = (PARAMS, LOCK, LADDERS_LOCK, TEST_IMAGES)
 KIB, MIB = 2**10, 2**20
 LIMITS = {  # bytes; 100 seeds of 1,000 epochs, or of 10,000 misread images, take less
     "metrics.json": 64 * KIB,
@@ -29,9 +32,10 @@ LIMITS = {  # bytes; 100 seeds of 1,000 epochs, or of 10,000 misread images, tak
     "curves.csv": 16 * MIB,
     "history.csv": 16 * MIB,
     "errors.csv": 64 * MIB,
+    "test_images.csv": 64 * MIB,
     "dvc.lock": 16 * MIB,
 }
-REPORTS = ("metrics.json", "data.json", "recipe.yaml", "curves.csv", "history.csv", "errors.csv")
+REPORT_FILES = ("metrics.json", "data.json", "recipe.yaml", "curves.csv", "history.csv", "errors.csv")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Snapshot:
 
     def of_folder(self, folder: str) -> dict[str, str | None]:
         """Return {name of file: text} for one folder's reports; for the pipeline's own, its parameters too."""
-        files = {name: self.files.get(f"{folder}/{name}") for name in REPORTS}
+        files = {name: self.files.get(f"{folder}/{name}") for name in REPORT_FILES}
         return files | {PARAMS: self.files.get(PARAMS)} if folder == FOLDER else files
 
 
@@ -81,9 +85,9 @@ def find(name: str) -> Snapshot:
     commit = git.commit_of(name) or _experiment(name)
     if commit:
         return Snapshot(name, _committed(name, commit), committed=True)
-    if name in rung_names():
+    if name in cards.rung_names():
         raise LadderError(f"rung {name} has no reports yet; they go to {RUNGS}/{name}/")
-    raise unknown(name, [WORKSPACE], rung_names())
+    raise unknown(name, [WORKSPACE], cards.rung_names())
 
 
 def _experiment(name):
@@ -120,7 +124,7 @@ def _is_kept(path):
     """Return whether a file is one that a comparison reads."""
     parent, _, file = path.rpartition("/")
     in_reports = parent == FOLDER or re.fullmatch(rf"{RUNGS}/[^/]+", parent)
-    return path in SINGLE or (in_reports and file in REPORTS) or (parent == CARDS and file.endswith(".yaml"))
+    return path in SINGLE or (in_reports and file in REPORT_FILES) or (parent == CARDS and file.endswith(".yaml"))
 
 
 def _check_size(name, path, size):

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from ladder.exceptions import LadderError
 from ladder.paths import PROCESSED
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+LISTED = ("index", "label", "group", "kind")  # the columns of reports/test_images.csv
 
-def read_split(split: str) -> dict[str, Tensor]:
-    """Return {"images": uint8 [N, 1, 28, 28], "labels": uint8 [N]} of `train` or `test`, as `preprocess` wrote them."""
+
+class Split(NamedTuple):
+    """Images with what is known of them.
+
+    images: uint8 [N, 1, 28, 28]; labels: uint8 [N]; groups: int32 [N], who made each image (None: not known);
+    kinds: uint8 [N], what kind of people made it (None: not known).
+    """
+
+    images: Tensor
+    labels: Tensor
+    groups: Tensor | None = None
+    kinds: Tensor | None = None
+
+    def pick(self, chosen: Tensor) -> Split:
+        """Return the part that a mask, bool [N], or indices, int64 [M], choose."""
+        return Split(*(part if part is None else part[chosen] for part in self))
+
+
+def read_split(split: str) -> Split:
+    """Return `train` or `test` as `preprocess` wrote it. Raises LadderError where it did not."""
     from ladder.data.tensors import read_tensors  # imports torch, which takes seconds
 
-    return read_tensors(PROCESSED / f"{split}.safetensors")
+    path = PROCESSED / f"{split}.safetensors"
+    try:
+        return Split(**read_tensors(path))
+    except TypeError:
+        raise LadderError(f"{path} was written by other code; make it again with `dvc repro preprocess`") from None

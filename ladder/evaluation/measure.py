@@ -7,6 +7,7 @@ import torch
 
 from ladder.cards import Recipe
 from ladder.data.holdout import holdout_mask
+from ladder.data.splits import Split
 from ladder.network.build import build
 from ladder.network.inference import accuracy, infer, prepare, probabilities
 from ladder.network.losses import loss_of
@@ -29,14 +30,14 @@ class Measured:
     train_accuracy: float
 
 
-def measure(recipe: Recipe, weights: list[dict], train: dict, test: dict) -> Measured:
+def measure(recipe: Recipe, weights: list[dict], train: Split, test: Split) -> Measured:
     """Return what a run is worth.
 
-    weights: the network's state after each epoch; train, test: {"images": uint8 [N, 1, 28, 28], "labels": uint8 [N]}.
+    weights: the network's state after each epoch.
     """
     torch.set_num_threads(1)
     model = build(recipe, seed=0)
-    images, labels = prepare(test["images"], recipe), test["labels"].to(recipe.device, torch.int64)
+    images, labels = prepare(test.images, recipe), test.labels.to(recipe.device, torch.int64)
     accuracies, losses = [], []
     for state in weights:
         model.load_state_dict(state)
@@ -45,14 +46,14 @@ def measure(recipe: Recipe, weights: list[dict], train: dict, test: dict) -> Mea
         accuracies.append(accuracy(outputs, labels))
     predictions = outputs.argmax(1)
     confidences = probabilities(recipe, outputs).gather(1, predictions.unsqueeze(1)).squeeze(1)
-    seen = ~holdout_mask(train["labels"], recipe.holdout)
-    on_train = infer(model, prepare(train["images"][seen], recipe), recipe)
+    seen = train.pick(~holdout_mask(train, recipe.holdout))
+    on_train = infer(model, prepare(seen.images, recipe), recipe)
     return Measured(
         accuracies,
         losses,
         predictions.cpu().numpy(),
         confidences.cpu().numpy(),
-        accuracy(on_train, train["labels"][seen].to(recipe.device)),
+        accuracy(on_train, seen.labels.to(recipe.device)),
     )
 
 

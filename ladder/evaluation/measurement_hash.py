@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from ladder import cards
+from ladder.data.splits import Split
 from ladder.evaluation.moved import MOVED
 from ladder.evaluation.tables import evaluation_of, history_rows, write_results
 from ladder.files import write_text
@@ -24,40 +25,37 @@ def measurement_hash() -> str:
     from ladder.lanes.draws import generator
 
     digest = hashlib.sha256()
-    images, labels = synthetic_digits(IMAGES)
+    data = synthetic_digits(IMAGES)
     for how in MOVED.values():
-        moved = augment(images, [cards.Affine(**how)], generator("moved"))
+        moved = augment(data.images, [cards.Affine(**how)], generator("moved"))
         digest.update(moved.numpy().tobytes())
     for rung in RUNGS:
-        for name, content in untrained_reports(cards.resolve(rung), images, labels).items():
+        for name, content in untrained_reports(cards.resolve(rung), data).items():
             digest.update(name.encode() + content)
     return digest.hexdigest()
 
 
-def untrained_reports(recipe: cards.Recipe, images, labels) -> dict[str, bytes]:
+def untrained_reports(recipe: cards.Recipe, data: Split) -> dict[str, bytes]:
     """Return {name of file: content} of a recipe's reports at random weights; arguments as for `measure_untrained`."""
     small = {"epochs": EPOCHS, "holdout": HOLDOUT if recipe.holdout else 0}
     with tempfile.TemporaryDirectory() as folder:
-        measure_untrained(recipe.model_copy(update=small), images, labels, Path(folder))
+        measure_untrained(recipe.model_copy(update=small), data, Path(folder))
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
-def measure_untrained(recipe: cards.Recipe, images, labels, folder: Path) -> None:
-    """Write into a folder what `climb` writes, for runs that have other random weights after every epoch.
-
-    images: uint8 tensor [N, 1, 28, 28]; labels: uint8 tensor [N].
-    """
+def measure_untrained(recipe: cards.Recipe, data: Split, folder: Path) -> None:
+    """Write into a folder what `climb` writes, for runs that have other random weights after every epoch."""
     from ladder.evaluation.measure import accuracy_of, measure
     from ladder.network.build import build
 
-    test, train = ({"images": images[part], "labels": labels[part]} for part in (slice(TEST), slice(TEST, None)))
+    test, train = (data.pick(part) for part in (slice(TEST), slice(TEST, None)))
     measured, rows = {}, {}
     for seed in SEEDS:
         weights = [random_weights(build(recipe, seed=0), 10 * seed + epoch) for epoch in range(EPOCHS)]
         measured[seed] = measure(recipe, weights, train, test)
         rows[seed] = [row(epoch, seed + epoch) for epoch in range(EPOCHS)]
-        write_text(folder / f"accuracy_of_{seed}.txt", str(accuracy_of(recipe, weights[-1], **test)))
-    write_results(folder, evaluation_of(recipe, measured, history_rows(rows), test["labels"].numpy(), TARGET))
+        write_text(folder / f"accuracy_of_{seed}.txt", str(accuracy_of(recipe, weights[-1], test.images, test.labels)))
+    write_results(folder, evaluation_of(recipe, measured, history_rows(rows), test.labels.numpy(), TARGET))
 
 
 def row(epoch: int, more: int) -> dict:

@@ -13,6 +13,7 @@ import numpy as np
 from ladder.cards import Recipe, parameters
 from ladder.evaluation import stats
 from ladder.evaluation.numbers import number
+from ladder.exceptions import cut
 
 HIGHER, LOWER, NEITHER = 1, -1, 0  # which direction is better
 STORED_DECIMALS = 4  # in metrics.json, where a metric says nothing else
@@ -206,13 +207,15 @@ def metrics(evaluation: Evaluation) -> dict:
     return {metric.key: metric.of(evaluation) for metric in METRICS}
 
 
-def headline(values: dict, test_images: int) -> str:
-    """Return one line on the values of metrics.json."""
-    ends = (values["accuracy_low"], values["accuracy_high"])
-    interval = f" [{', '.join(number(end, PRIMARY.decimals) for end in ends)}]" if None not in ends else ""
-    misread = number(values["errors"], 0 if values["errors"] == int(values["errors"]) else BY_KEY["errors"].decimals)
-    accuracy = number(values["accuracy"], PRIMARY.decimals)
-    return f"test accuracy {accuracy} %{interval}, {misread} of {test_images:,} images misread"
+def headline(rung: str, seeds: int, values: dict, test_images: int) -> str:
+    """Return one line on a rung's metrics.json. Raises KeyError or TypeError for values that are not of one."""
+    accuracy, low, high = (values[key] for key in ("accuracy", "accuracy_low", "accuracy_high"))
+    low, high = (None if end is None else number(end, PRIMARY.decimals) for end in (low, high))
+    ends = f"95 % interval {low} to {high}" if low is not None else "one seed, so no interval"
+    of_seeds = f"mean of {seeds} seeds" if seeds > 1 else "seed 0"
+    misread = number(values["errors"], BY_KEY["errors"].decimals).removesuffix(".0")
+    read = f"{number(accuracy, PRIMARY.decimals)} % of {test_images:,} test images read correctly"
+    return f"{rung}: {read}, {of_seeds} ({ends}); {misread} misread"
 
 
 def shortened(value: object, limit: int = 40) -> str:
@@ -221,8 +224,7 @@ def shortened(value: object, limit: int = 40) -> str:
         return "a list" if isinstance(value, list) else "a mapping"
     if isinstance(value, int) and abs(value) >= 10**limit:
         return "a number of more than 40 digits"
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[:limit]}…"
+    return cut(repr(value), limit)
 
 
 def _mean(values: list, decimals: int) -> float:

@@ -1,22 +1,25 @@
 """Statistics of repeated runs, and whether the difference between two sets of them is real.
 
 Two kinds of noise, two questions. `welch`: would training again, with other random seeds, say the same on these test
-images? `new_digits`: would it hold on other test images too? A change is always after minus before.
+images? `new_writers`: would it hold for digits of other people too? A change is always after minus before.
+benchmarks/verdicts.py simulates what is promised here.
 """
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean, stdev, variance
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, nct
-from scipy.stats import t as student
+from scipy.special import nctdtr, nctdtrinc, stdtr, stdtrit
 
 CONFIDENCE = 0.95
 POWER = 0.8
 MOST_SEEDS = 1000  # a side; beyond it nobody would train to find out
-BETTER, WORSE, OPEN = "better", "worse", "no difference shown"
+AS_GOOD_WITHIN = 0.1  # points of accuracy: the size of the steps that people take here
+BETTER, WORSE, AS_GOOD, OPEN = "better", "worse", "as good", "cannot tell yet"
+DIFFER = "these two runs differ"  # of one run a side, which say nothing of their recipes
 
 
 class Interval(NamedTuple):
@@ -25,6 +28,52 @@ class Interval(NamedTuple):
     change: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A change, its standard error in the same unit, and the degrees of freedom by which that error is known."""
+
+    change: float
+    error: float
+    freedom: float
+
+    @property
+    def interval(self) -> Interval:
+        """The change with its 95 % interval, by Student's t."""
+        reach = self._reach((1 + CONFIDENCE) / 2)
+        return Interval(self.change, self.change - reach, self.change + reach)
+
+    @property
+    def p(self) -> float:
+        """The p-value of the two-sided t test that there is no change."""
+        return float(2 * stdtr(self.freedom, -abs(self.change) / self.error))
+
+    @property
+    def margin(self) -> float:
+        """The smallest x for which two one-sided t tests at 5 % show that the true change lies within ± x.
+
+        D. Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", 1987.
+        """
+        return abs(self.change) + self._reach(CONFIDENCE)
+
+    @property
+    def again(self) -> float:
+        """The chance that the interval would leave 0 out again, on the same side, if change and error were the truth.
+
+        It is taken from the estimates, so it is itself uncertain: the true chance may well be lower.
+        """
+        return _power(abs(self.change) / self.error, self.freedom)
+
+    def verdict(self, within: float = AS_GOOD_WITHIN) -> str:
+        """Return BETTER, WORSE, AS_GOOD (the true change is shown to lie within ± `within`) or OPEN."""
+        _, low, high = self.interval
+        if low > 0 or high < 0:
+            return BETTER if low > 0 else WORSE
+        return AS_GOOD if self.margin <= within else OPEN
+
+    def _reach(self, quantile):
+        return float(stdtrit(self.freedom, quantile) * self.error)
 
 
 def mean_interval(values: Sequence[float], resolution: float) -> tuple[float, float | None, float | None, float | None]:
@@ -36,35 +85,28 @@ def mean_interval(values: Sequence[float], resolution: float) -> tuple[float, fl
     mean = fmean(values)
     if len(values) < 2:
         return mean, None, None, None
-    margin = _margin(_variance(values, resolution) / len(values), len(values) - 1)
-    return mean, stdev(values), max(mean - margin, 0.0), min(mean + margin, 100.0)
+    error = math.sqrt(_variance(values, resolution) / len(values))
+    _, low, high = Difference(mean, error, len(values) - 1).interval
+    return mean, stdev(values), max(low, 0.0), min(high, 100.0)
 
 
-def verdict(interval: Interval, direction: int = 1) -> str:
-    """Return BETTER, WORSE or OPEN. direction: 1 where more is better, -1 where less is."""
-    low, high = sorted((direction * interval.low, direction * interval.high))
-    return BETTER if low > 0 else WORSE if high < 0 else OPEN
-
-
-def welch(before: Sequence[float], after: Sequence[float], resolution: float) -> Interval:
-    """Return the Interval of the change of the mean between two sets of independent seeds, by Welch's t.
+def welch(before: Sequence[float], after: Sequence[float], resolution: float) -> Difference:
+    """Return the Difference of the means of two sets of independent seeds, by Welch's t.
 
     before, after: one value a seed, at least two on one side; resolution: the step of the values (0.01 points for
-    10,000 images). Welch's interval as scipy has it, but for three cases that tests simulate:
+    10,000 images). As scipy has it, but for three cases that are simulated:
     - A deviation below that of rounding, step / sqrt(12), is raised to it: two seeds that happen to misread as many
       images do not prove that there is no noise.
-    - With unequal counts Welch's degrees of freedom promise too much (a false verdict in 6 % of cases with 2 + 5
-      seeds, in 10 % with 2 + 10): no more are taken than both sides would have with the smaller count.
+    - With unequal counts Welch's degrees of freedom promise too much: no more are taken than both sides would have with
+      the smaller count, and no more than the smaller side's own where most of the noise is that side's.
     - A side of one seed borrows the other's deviation.
     """
-    change = fmean(after) - fmean(before)
     spread, freedom = _seed_noise(before, after, resolution)
-    margin = _margin(spread, freedom)
-    return Interval(change, change - margin, change + margin)
+    return Difference(fmean(after) - fmean(before), math.sqrt(spread), freedom)
 
 
-def next_run(values: Sequence[float], resolution: float) -> Interval:
-    """Return the Interval around the mean in which one more run, with another seed, falls in 95 % of cases.
+def next_run(values: Sequence[float], resolution: float) -> Difference:
+    """Return the Difference from 0 of one more run, with another seed: its interval holds that run in 95 % of cases.
 
     values: one a seed, at least two; resolution: as for `welch`, which finds the same for a side of one seed. Student's
     prediction interval, mean ± t s sqrt(1 + 1/n) with n - 1 degrees of freedom (G. Hahn, "Factors for calculating
@@ -74,60 +116,71 @@ def next_run(values: Sequence[float], resolution: float) -> Interval:
     return welch([0.0], values, resolution)
 
 
-def new_digits(before: np.ndarray, after: np.ndarray) -> Interval:
-    """Return the Interval, in points of accuracy, of the change where seeds and test images are both drawn anew.
+def new_writers(before: np.ndarray, after: np.ndarray, groups: np.ndarray | None = None) -> Difference:
+    """Return the Difference, in points of accuracy, where seeds and writers of test images are both drawn anew.
 
     before, after: bool [seeds, images], True where that seed misreads that image; the same images on both sides, at
-    least two seeds on one. The variance is that of the seeds' accuracies plus that of the images' change (paired:
-    the same image before and after). The chance of a single image in a single run is part of both; it is taken off
-    once, measured by the seeds' disagreement on each image. Resampling seeds and images together would count it
-    three times (A. Owen, "The pigeonhole bootstrap", 2007), and cover 99.9 % instead of 95 %.
+    least two seeds on one. groups: int [images], who made each image; without it each image is a group of its own.
+    The variance is that of the seeds' accuracies plus that of the images' change (paired: the same image before and
+    after), clustered by group, since the digits of one hand are alike (E. Miller, arXiv:2411.00640). The chance of a
+    group's images in a single run is part of both; it is taken off once, measured by the seeds' disagreement on each
+    group. Resampling seeds and images together would count it three times (A. Owen, "The pigeonhole bootstrap", 2007).
     The question is the harder one, so the interval is never narrower than that of `welch`.
     """
     images = before.shape[1]
     by_seed = [accuracies(side).tolist() for side in (before, after)]
-    changes = 100 * (before.mean(axis=0) - after.mean(axis=0))
-    spread, freedom = _seed_noise(*by_seed, resolution=100 / images)
-    own = max(changes.var(ddof=1) / images - _single_image_noise(before, after), 0.0)
-    both = spread + own
-    both_freedom = both**2 / (spread**2 / freedom + own**2 / (images - 1))
-    margin = max(_margin(both, both_freedom), _margin(spread, freedom))
-    change = fmean(by_seed[1]) - fmean(by_seed[0])
-    return Interval(change, change - margin, change + margin)
+    inner = welch(*by_seed, resolution=100 / images)
+    known, place = (images, None) if groups is None else _numbered(groups)
+    changes = before.mean(axis=0) - after.mean(axis=0)
+    sums = _by_group((changes - changes.mean())[None], place, known)[0]
+    of_groups = 100**2 * (sums**2).sum() / images**2 * known / max(known - 1, 1)
+    own = max(of_groups - _group_noise(before, after, place, known), 0.0)
+    both = inner.error**2 + own
+    freedom = both**2 / (inner.error**4 / inner.freedom + own**2 / max(known - 1, 1))
+    outer = Difference(inner.change, math.sqrt(both), freedom)
+    return max(inner, outer, key=lambda of: of.interval.high)
 
 
-def mcnemar(fixed: int, broken: int) -> tuple[float, Interval]:
-    """Return (p, Interval) for two single runs, by the exact McNemar test on the images that only one misreads.
+def paired_interval(before: np.ndarray, after: np.ndarray) -> Interval:
+    """Return the Interval of the change of accuracy, in points, between two single runs on the same images.
 
-    fixed, broken: how many only the run before, and only the run after, misreads. The interval is of the number of
-    images gained, from Clopper and Pearson's for the share of `fixed`; it leaves 0 out just where p < 0.05.
+    before, after: bool [images], True where the run misreads. R. Newcombe, "Improved confidence intervals for the
+    difference between binomial proportions based on paired data", 1998, method 10: Wilson's intervals of both rates,
+    squared and added, less what the runs' agreement takes off. Unlike one from McNemar's test, it does not take the
+    number of differing images as given.
     """
-    differing = fixed + broken
-    if not differing:
-        return 1.0, Interval(0, 0.0, 0.0)
-    test = binomtest(fixed, differing)
-    share = test.proportion_ci(CONFIDENCE, method="exact")
-    return float(test.pvalue), Interval(fixed - broken, *(float(differing * (2 * end - 1)) for end in share))
+    images = len(before)
+    rates, limits = (before.mean(), after.mean()), [_wilson(side) for side in (before, after)]
+    both, neither = int((before & after).sum()), int((~before & ~after).sum())
+    differing = int((before & ~after).sum()) * int((after & ~before).sum())
+    agreement = both * neither - differing
+    agreement = max(agreement - images / 2, 0) if agreement > 0 else agreement
+    spread = math.prod(math.sqrt(count) for side in (before, after) for count in (side.sum(), images - side.sum()))
+    phi = agreement / spread if spread else 0.0
+    change = rates[0] - rates[1]
+    down = _root_of_squares(rates[0] - limits[0][0], limits[1][1] - rates[1], phi)
+    up = _root_of_squares(rates[1] - limits[1][0], limits[0][1] - rates[0], phi)
+    return Interval(*(float(100 * value) for value in (change, change - down, change + up)))
 
 
 def seeds_to_settle(change: float, deviation: float) -> int | None:
     """Return how many seeds a side show a true change of this size in 80 % of cases, or None above MOST_SEEDS.
 
-    deviation: of the seeds, the same on both sides, in the unit of the change. Power of the two-sided t test from
-    the noncentral t distribution.
+    deviation: of the seeds, the same on both sides, in the unit of the change. At least 3. Power of the two-sided t
+    test from the noncentral t distribution.
     """
-    counts = np.arange(2, MOST_SEEDS + 1)
+    counts = np.arange(3, MOST_SEEDS + 1)
     freedom = 2 * (counts - 1)
-    critical = student.ppf((1 + CONFIDENCE) / 2, freedom)
-    power = nct.sf(critical, freedom, np.minimum(abs(change) / deviation * np.sqrt(counts / 2), 30))
+    critical = stdtrit(freedom, (1 + CONFIDENCE) / 2)
+    power = 1 - nctdtr(freedom, np.minimum(abs(change) / deviation * np.sqrt(counts / 2), 30), critical)
     enough = counts[power >= POWER]
     return int(enough[0]) if len(enough) else None
 
 
-def smallest_shown(before: Sequence[float], after: Sequence[float], resolution: float) -> float:
-    """Return the smallest true change that these numbers of seeds show in 80 % of cases; arguments as for `welch`."""
-    spread, freedom = _seed_noise(before, after, resolution)
-    return float((student.ppf((1 + CONFIDENCE) / 2, freedom) + student.ppf(POWER, freedom)) * math.sqrt(spread))
+def smallest_shown(difference: Difference) -> float:
+    """Return the smallest true change that a repetition of this comparison would show in 80 % of cases."""
+    critical = stdtrit(difference.freedom, (1 + CONFIDENCE) / 2)
+    return float(nctdtrinc(difference.freedom, 1 - POWER, critical) * difference.error)
 
 
 def seed_deviation(before: Sequence[float], after: Sequence[float], resolution: float) -> float:
@@ -159,23 +212,50 @@ def _seed_noise(before, after, resolution):
     if min(counts) == 1:
         return sum(parts), max(counts) - 1
     freedom = sum(parts) ** 2 / sum(part**2 / (count - 1) for part, count in zip(parts, counts, strict=True))
-    return sum(parts), min(freedom, 2 * (min(counts) - 1))
+    smaller = counts.index(min(counts))
+    noisier = counts[0] != counts[1] and parts[smaller] > parts[1 - smaller]
+    return sum(parts), min(freedom, (1 if noisier else 2) * (min(counts) - 1))
 
 
-def _single_image_noise(before, after):
-    """Return the part of the difference's variance that is independent between images and between runs.
+def _power(shifts, freedom):
+    """Return the chance that a two-sided t test at 5 % shows a true change of so many standard errors, on its side."""
+    critical = stdtrit(freedom, (1 + CONFIDENCE) / 2)
+    return float(1 - nctdtr(freedom, shifts, critical)) if shifts < 30 else 1.0
 
-    An image misread at a rate e adds e (1 - e) to a run's variance, here without bias from the seeds' rates
-    (K. Jordan, arXiv 2304.01910).
+
+def _numbered(groups):
+    """Return (number of groups, place of each image's group, int [images])."""
+    found, place = np.unique(groups, return_inverse=True)
+    return len(found), place
+
+
+def _by_group(values, place, known):
+    """Return the sums of values, float [rows, images], over each group: float [rows, groups]."""
+    if place is None:
+        return values
+    return np.stack([np.bincount(place, row, minlength=known) for row in values])
+
+
+def _group_noise(before, after, place, known):
+    """Return the part of the difference's variance that is independent between groups and between runs.
+
+    It is the seeds' disagreement on each group. Where each image is a group, one misread at a rate e adds e (1 - e) to
+    a run's variance, here without bias from the seeds' rates (K. Jordan, arXiv:2304.01910).
     """
     noise = 0.0
     for own, other in ((before, after), (after, before)):
-        known = own if len(own) > 1 else other
-        rates = known.mean(axis=0)
-        of_one_run = 100**2 * (rates * (1 - rates)).sum() * len(known) / (len(known) - 1) / own.shape[1] ** 2
-        noise += of_one_run / len(own)
+        known_side = own if len(own) > 1 else other
+        of_one_run = _by_group(known_side.astype(float), place, known).var(axis=0, ddof=1).sum() / own.shape[1] ** 2
+        noise += 100**2 * of_one_run / len(own)
     return noise
 
 
-def _margin(spread, freedom):
-    return float(student.ppf((1 + CONFIDENCE) / 2, freedom) * math.sqrt(spread))
+def _wilson(misread):
+    """Return Wilson's 95 % interval of a rate (E. Wilson, 1927)."""
+    images, rate, z = len(misread), float(misread.mean()), 1.959963984540054
+    middle, reach = rate + z**2 / (2 * images), z * math.sqrt(rate * (1 - rate) / images + z**2 / (4 * images**2))
+    return tuple((middle + side * reach) / (1 + z**2 / images) for side in (-1, 1))
+
+
+def _root_of_squares(first, second, phi):
+    return math.sqrt(max(first**2 - 2 * phi * first * second + second**2, 0.0))

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ladder.cards import CLASSES, Recipe
+from ladder.data.splits import LISTED
 from ladder.evaluation.metrics import MOST, Evaluation, Tables, metrics, shortened
 from ladder.exceptions import LadderError
 from ladder.files import dump_csv, write_text
@@ -49,6 +50,7 @@ HISTORY = {
 }
 CURVES = {"seed": whole, "epoch": whole, "accuracy": decimal, "loss": decimal}
 ERRORS = {"seed": whole, "index": whole, "label": whole, "prediction": whole, "confidence": decimal}
+TEST_IMAGES = dict.fromkeys(LISTED, whole)
 CONFUSION = {"label": whole, "prediction": whole, "images": decimal}
 
 

@@ -1,7 +1,8 @@
 """A network of plain torch modules, computed by the lanes: same modules, same names, same state_dict.
 
 `Lanes` is a Sequential. Where it trains or evaluates, each convolution or linear layer and what follows it become one
-block (ladder/lanes/blocks.py); a module that the lanes do not know runs as it is, between two changes of layout.
+block (ladder/lanes/blocks.py). A module that the lanes do not know runs as it is, between two changes of layout. Torch
+computes it then, and its bits may be this machine's alone: `has_kernel` tells.
 """
 
 import functools
@@ -18,6 +19,7 @@ from ladder.lanes import blocks
 from ladder.lanes.blocks import Block
 from ladder.lanes.dropout import dropped
 
+Shape = tuple[int, ...]  # of one image: (channels, rows, columns), or (features,) where it is flat
 _ACTIVATIONS = {nn.ReLU: blocks.RELU, nn.Tanh: blocks.TANH, nn.GELU: blocks.GELU, nn.SiLU: blocks.SILU}
 
 
@@ -55,11 +57,15 @@ class Lanes(nn.Sequential):
         images = len(x) if images is None else images
         return blocks.from_lanes(self.in_lanes(x, images), images).flatten(1)
 
-    def in_lanes(self, x: Tensor, images: int) -> Tensor:
-        """Return the outputs in lanes, [blocks, classes, 1, 1, 16]; see `forward`."""
+    def in_lanes(self, x: Tensor, images: int, shape: Shape | None = None) -> Tensor:
+        """Return the outputs in lanes, [blocks, classes, 1, 1, 16]; see `forward`.
+
+        shape: (channels, rows, columns) of the input, or (features,), where x does not tell.
+        """
+        shape = shape or tuple(x.shape[1:4])
         if x.dim() < 5:
             x = blocks.to_lanes(x)
-        for step in self._steps(tuple(x.shape[1:4])):
+        for step in self._steps(shape):
             x = step(x, images)
         return x
 
@@ -70,7 +76,7 @@ class Lanes(nn.Sequential):
         key = (shape, *map(id, modules))
         if key not in known:
             known.clear()
-            known[key] = _planned(modules, shape)
+            known[key] = _planned(modules, shape)[0]
         return known[key]
 
     def __getstate__(self):
@@ -80,7 +86,8 @@ class Lanes(nn.Sequential):
 class Nested(Lanes):
     """A sequence within a sequence, whose output is combined with its input.
 
-    combine: the function of (input, output); of elementwise sums and products alone, which are the same everywhere.
+    combine: the function of (input, output), in lanes too, where channels are dimension 1 as in torch. Only copies,
+    elementwise sums and elementwise products keep the bits the same everywhere.
     """
 
     def __init__(self, modules: OrderedDict[str, nn.Module], combine: Callable[[Tensor, Tensor], Tensor]):
@@ -95,9 +102,10 @@ class Nested(Lanes):
         y = blocks.from_lanes(self.in_lanes(x, images), images)
         return y.flatten(1) if x.dim() == 2 else y
 
-    def in_lanes(self, x: Tensor, images: int) -> Tensor:
+    def in_lanes(self, x: Tensor, images: int, shape: Shape | None = None) -> Tensor:
+        shape = shape or tuple(x.shape[1:4])
         x = blocks.to_lanes(x) if x.dim() < 5 else x
-        return self.combine(x, super().in_lanes(x, images))
+        return self.combine(x, super().in_lanes(x, images, shape))
 
 
 def draw_dropout(network: nn.Module, images: int, generator: BitGenerator) -> None:
@@ -110,32 +118,49 @@ def draw_dropout(network: nn.Module, images: int, generator: BitGenerator) -> No
 # --- from modules to blocks ---------------------------------------------------------------------------------------
 
 
+def has_kernel(module: nn.Module, shape: Shape) -> bool:
+    """Return whether the lanes compute a module for inputs of `shape`: (channels, rows, columns) or (features,).
+
+    A `Nested` has kernels where the modules in it have.
+    """
+    return _kernel_step([module], shape) is not None
+
+
 def _planned(modules, shape):
-    """Return the steps of `modules` for maps of `shape` (channels, rows, columns)."""
+    """Return (steps of `modules`, shape behind them) for inputs of `shape`; see `has_kernel`."""
     steps, position = [], 0
     while position < len(modules):
-        step, used, shape = _step(modules[position:], shape)
+        step, used, shape = _kernel_step(modules[position:], shape) or _plain_step(modules[position], shape)
         steps.append(step)
         position += used
-    return steps
+    return steps, shape
 
 
-def _step(modules, shape):
-    """Return (step, number of modules it does, shape behind it) for the first of `modules`."""
+def _kernel_step(modules, shape):
+    """Return (step, number of modules it does, shape behind it) for the first of `modules`.
+
+    None where the lanes have no kernel for it.
+    """
     first = modules[0]
     if isinstance(first, Nested):
-        return first.in_lanes, 1, shape
+        return functools.partial(first.in_lanes, shape=shape), 1, _nested_shape(first, shape)
     if isinstance(first, nn.Flatten) and (first.start_dim, first.end_dim) == (1, -1):
         features = math.prod(shape)
-        return lambda x, images: x.reshape(x.shape[0], features, 1, 1, blocks.LANES), 1, (features, 1, 1)
-    if isinstance(first, nn.Softmax | nn.LogSoftmax) and shape[1:] == (1, 1) and first.dim in (1, -1):
+        return lambda x, images: x.reshape(x.shape[0], features, 1, 1, blocks.LANES), 1, (features,)
+    if isinstance(first, nn.Softmax | nn.LogSoftmax) and _as_map(shape)[1:] == (1, 1) and first.dim in (1, -1):
         function = blocks.softmax if isinstance(first, nn.Softmax) else blocks.log_softmax
         return lambda x, images: function(x), 1, shape
-    used, fields, parts = _gathered(modules, shape)
+    used, fields, parts = _gathered(modules, _as_map(shape))
     if not used:
-        return functools.partial(_run_plain, first), 1, _plain_shape(first, shape)
+        return None
     block = Block(**fields)
-    return functools.partial(_run, block, modules[:used], parts), used, block.shape
+    behind = block.shape if len(shape) == 3 else block.shape[:1]
+    return functools.partial(_run, block, modules[:used], parts), used, behind
+
+
+def _as_map(shape):
+    """Return a shape as lanes have it: features are channels on maps of 1 x 1."""
+    return (*shape, 1, 1)[:3]
 
 
 def _run(block, modules, parts, x, images):
@@ -155,57 +180,68 @@ def _run(block, modules, parts, x, images):
     )
 
 
-def _run_plain(module, x, images):
-    """Run a module that the lanes do not know. Features lie on maps of 1 x 1; it sees them flat, if it must."""
-    x = blocks.from_lanes(x, images)
-    return blocks.to_lanes(module(x))
+def _plain_step(module, shape):
+    """Return (step, 1, shape behind it) for a module that the lanes have no kernel for: torch computes it.
 
-
-def _plain_shape(module, shape):
-    """Return the shape behind a module of torch, found by running it once on zeros."""
+    The shape behind it is found by running it once on zeros.
+    """
     was_training = module.training
     with torch.no_grad():
         out = module.eval()(torch.zeros(1, *shape))
     module.train(was_training)
-    return (*out.shape[1:], 1, 1)[:3]
+    return functools.partial(_run_plain, module, shape), 1, tuple(out.shape[1:])
+
+
+def _run_plain(module, shape, x, images):
+    """Run a module of torch on x in lanes. shape: what it expects of one image."""
+    return blocks.to_lanes(module(blocks.from_lanes(x, images).view(images, *shape)))
+
+
+def _nested_shape(nested, shape):
+    """Return the shape behind a Nested, found by combining zeros."""
+    _, inside = _planned(tuple(nested), shape)
+    return tuple(nested.combine(torch.zeros(1, *shape), torch.zeros(1, *inside)).shape[1:])
 
 
 def _gathered(modules, shape):
     """Return (number of modules, fields of Block, (product, norm, dropout)) of the longest block that begins here."""
     fields = dict(zip(("channels", "height", "width"), shape, strict=True))
-    product = norm = dropout = None
-    stage, used = 0, 0  # product 1, before 2, norm 3, after 4, dropout 5, pool 6
-    now = shape
+    place, used, at = 0, 0, {}
     for module in modules:
-        if isinstance(module, nn.Conv2d) and stage < 1 and _is_known_conv(module):
-            stage, product = 1, module
-            fields |= _conv_fields(module, shape)
-            now = Block(**fields).mapped
-        elif isinstance(module, nn.Linear) and stage < 1 and shape[1:] == (1, 1):
-            stage, product = 1, module
-            fields |= {"product": blocks.LINEAR, "out": module.out_features}
-            now = (module.out_features, 1, 1)
-        elif (
-            type(module) in _ACTIVATIONS
-            and stage < 4
-            and stage != 2
-            and getattr(module, "approximate", "none") == "none"
-        ):
-            stage, field = (4, "after") if stage == 3 else (2, "before")
-            fields[field] = _ACTIVATIONS[type(module)]
-        elif isinstance(module, nn.BatchNorm2d) and stage < 3 and _is_known_norm(module):
-            stage, norm = 3, module
-            fields |= {"norm": True, "eps": module.eps, "momentum": module.momentum}
-        elif isinstance(module, Dropout) and stage < 5:
-            stage, dropout = 5, module
-            fields["p"] = module.p
-        elif (pool := _pool_fields(module, now)) and stage < 6:
-            stage = 6
-            fields |= pool
-        else:
+        found = _fields_of(module, place, shape, Block(**fields).mapped if used else shape)
+        if found is None:
             break
+        place, own = found
+        fields |= own
+        at[place] = module
         used += 1
-    return used, fields, (product, norm, dropout)
+    return used, fields, (at.get(PRODUCT), at.get(NORM), at.get(DROPOUT))
+
+
+PRODUCT, BEFORE, NORM, AFTER, DROPOUT, POOL = range(1, 7)  # the places in a block, in their order
+
+
+def _fields_of(module, place, shape, mapped):
+    """Return (the place that a module takes in a block, its fields of Block), or None where it cannot take one.
+
+    place: the last one that is taken, 0 for none. shape: of the block's input; mapped: of what its product gives.
+    """
+    if place < PRODUCT and isinstance(module, nn.Conv2d) and _is_known_conv(module):
+        return PRODUCT, _conv_fields(module, shape)
+    if place < PRODUCT and isinstance(module, nn.Linear) and shape[1:] == (1, 1):
+        return PRODUCT, {"product": blocks.LINEAR, "out": module.out_features}
+    if type(module) in _ACTIVATIONS and getattr(module, "approximate", "none") == "none":
+        if place < BEFORE:
+            return BEFORE, {"before": _ACTIVATIONS[type(module)]}
+        if place == NORM:
+            return AFTER, {"after": _ACTIVATIONS[type(module)]}
+    if place < NORM and isinstance(module, nn.BatchNorm2d) and _is_known_norm(module):
+        return NORM, {"norm": True, "eps": module.eps, "momentum": module.momentum}
+    if place < DROPOUT and isinstance(module, Dropout):
+        return DROPOUT, {"p": module.p}
+    if place < POOL and (pool := _pool_fields(module, mapped)):
+        return POOL, pool
+    return None
 
 
 def _is_known_conv(conv):

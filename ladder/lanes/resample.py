@@ -65,7 +65,7 @@ def center_crop(images: torch.Tensor, chosen: torch.Tensor, size: int) -> torch.
     """Return uint8 images [B, C, S, S]; the chosen ones, bool [B], show their central size x size pixels, resized."""
     out, side = torch.empty_like(images), images.shape[-1]
     start = round((side - size) / 2)  # a torchvision CenterCrop of an odd margin rounds half to even
-    first, weights, taps = _weights(size, side)
+    first, weights, taps = resize_weights(size, side)
     scratch = images.new_empty(side, side)
     library().center_crop(
         _bytes(out),
@@ -88,7 +88,7 @@ def resize(images: torch.Tensor, size: int) -> torch.Tensor:
     if side == size:
         return images
     out, scratch = images.new_empty(count, channels, size, size), images.new_empty(side, size)
-    first, weights, taps = _weights(side, size)
+    first, weights, taps = resize_weights(side, size)
     library().resize(
         _bytes(out),
         _bytes(scratch),
@@ -122,7 +122,7 @@ def _frame(images):
 
 
 @functools.cache
-def _weights(old, new):
+def resize_weights(old, new):
     """Return (first, weights, taps): the `taps` of `old` pixels that each of `new` ones is made of.
 
     first: int32 [new]; weights: int32 [new, taps], out of 2**WEIGHT_BITS. As in Pillow's Resample.c.

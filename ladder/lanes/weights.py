@@ -13,19 +13,21 @@ def start(network: nn.Module, seed: int) -> None:
     """Set all weights of a network of convolutions, linear layers and normalisations, in place, as drawn from `seed`.
 
     Every weight and bias has a stream of its own, by its name in the state_dict. A normalisation starts as a scale of 1
-    and a shift of 0. Raises TypeError for a module with other parameters.
+    and a shift of 0. A list of weights without a bias, such as PReLU's, stays at the one number that torch gives it.
+    Raises TypeError for a module with other parameters.
     """
     with torch.no_grad():
         for name, module in network.named_modules():
             own = dict(module.named_parameters(recurse=False))
-            if own and not own.keys() <= {"weight", "bias"}:
-                raise TypeError(f"{name}: how do {', '.join(own)} of a {type(module).__name__} start?")
             weight, bias = own.get("weight"), own.get("bias")
+            is_drawn_by_torch = bias is None and weight is not None and weight.ndim == 1 and len(weight.unique()) > 1
+            if not own.keys() <= {"weight", "bias"} or is_drawn_by_torch:
+                raise TypeError(f"{name}: how do {', '.join(own)} of a {type(module).__name__} start?")
             if weight is not None and weight.ndim > 1:
                 inputs = math.prod(weight.shape[1:])
                 for part, tensor in own.items():
                     tensor.copy_(spread(tensor.shape, inputs, generator(seed, "weights", f"{name}.{part}")))
-            elif weight is not None:
+            elif bias is not None:
                 weight.fill_(1)
                 bias.zero_()
 

@@ -8,8 +8,9 @@ from torch import nn
 
 from ladder.cards import Recipe, Row, layer_table
 from ladder.cards.operations import Dropout
+from ladder.cards.shapes import with_inside
 from ladder.lanes.network import Dropout as ListedDropout
-from ladder.lanes.network import Lanes, Nested
+from ladder.lanes.network import Lanes, Nested, has_kernel
 from ladder.lanes.weights import start
 
 
@@ -22,6 +23,12 @@ def build(recipe: Recipe, seed: int) -> Lanes:
     network = Lanes(_modules(layer_table(recipe)))
     start(network, seed)
     return network.to(recipe.device)
+
+
+def operations_without_kernel(recipe: Recipe) -> list[str]:
+    """Return the words of a Recipe's network that have no kernel in the lanes, each once: torch computes them."""
+    rows = [row for row in with_inside(layer_table(recipe)) if not row.inside]
+    return list(dict.fromkeys(row.layer.name for row in rows if not has_kernel(_module(row), row.in_shape)))
 
 
 def _modules(rows: Sequence[Row]) -> OrderedDict[str, nn.Module]:

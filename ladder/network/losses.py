@@ -1,4 +1,4 @@
-"""The loss of a batch: on the CPU by lanes' kernels, on a GPU as its word says it in torch."""
+"""The loss of a batch: by lanes' kernels where they know it; elsewhere, and on a GPU, as its word says it in torch."""
 
 from torch import Tensor
 
@@ -12,7 +12,7 @@ def loss_of(recipe: Recipe, outputs: Tensor, labels: Tensor) -> tuple[Tensor, fl
     objective: what training minimises, with label smoothing; call backward() on it. loss: the mean without label
     smoothing. correct: how many images have their largest output at the label.
     """
-    if outputs.is_cpu:
+    if outputs.is_cpu and recipe.loss.name in losses.KINDS:
         return losses.loss_of(outputs, labels, recipe.loss.name, recipe.label_smoothing)
     value = recipe.loss.value(outputs, labels)
     objective = recipe.loss.smoothed(value, outputs, recipe.label_smoothing)

@@ -24,9 +24,8 @@ from typing import TYPE_CHECKING, Any
 from ladder.exceptions import LadderError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ladder.cards import Recipe
+    from ladder.data.splits import Split
 
 WORKER = "python -m dask worker {} --nthreads 1"
 LOST = ("KilledWorker", "CancelledError", "FutureCancelledError")
@@ -64,12 +63,13 @@ class Cluster:
         self.epochs, self.closed = Queue(client=client), threading.Event()
         threading.Thread(target=self._receive, daemon=True).start()
 
-    def submit_run(self, recipe: "Recipe", images: "Tensor", labels: "Tensor", seed: int, folder: Path) -> Future:
+    def submit_run(self, recipe: "Recipe", data: "Split", seed: int, folder: Path) -> Future:
         """Return a Future that is done once the run is in `folder`, its place in the store of this machine."""
         from ladder.runs import store
 
         if self.sent is None:
-            self.sent = self.client.scatter([images.numpy(), labels.numpy()], broadcast=True, hash=False)
+            arrays = [None if part is None else part.numpy() for part in data]
+            self.sent = self.client.scatter(arrays, broadcast=True, hash=False)
         brought = Future()
 
         def bring(away):
@@ -80,7 +80,7 @@ class Cluster:
                 brought.set_exception(_explained(error, recipe, seed))
 
         files = store.pack(folder)
-        away = self.executor.submit(train_away, recipe, *self.sent, seed, files, self.epochs, str(folder))
+        away = self.executor.submit(train_away, recipe, self.sent, seed, files, self.epochs, str(folder))
         away.add_done_callback(bring)
         return brought
 
@@ -105,15 +105,16 @@ class Cluster:
 
 
 def train_away(
-    recipe: "Recipe", images: Any, labels: Any, seed: int, files: dict[str, bytes], epochs: Any, place: str
+    recipe: "Recipe", arrays: list, seed: int, files: dict[str, bytes], epochs: Any, place: str
 ) -> dict[str, bytes]:
     """Return the files of a run's epochs, trained on this worker from those in `files`, which were finished before.
 
-    images, labels: NumPy arrays. epochs: a Dask Queue that takes (place, name, content) of each file as soon as it is
-    there.
+    arrays: the fields of a Split, as NumPy arrays. epochs: a Dask Queue that takes (place, name, content) of each file
+    as soon as it is there.
     """
     import torch
 
+    from ladder.data.splits import Split
     from ladder.runs import store
     from ladder.training.fingerprint import fingerprint
 
@@ -122,11 +123,11 @@ def train_away(
             f"rung {recipe.rung}: the worker on {socket.gethostname()} computes other bits than those planned (another "
             "processor, library or code); give it this environment and code, or stop it, then start again"
         )
-    images, labels = torch.tensor(images), torch.tensor(labels)
+    data = Split(*(part if part is None else torch.tensor(part) for part in arrays))
     with tempfile.TemporaryDirectory(prefix="digit-ladder-") as root:
-        folder = store.folder_of(recipe, images, labels, seed, root)
+        folder = store.folder_of(recipe, data, seed, root)
         store.unpack(folder, files)
-        store.train(recipe, images, labels, seed, root, lambda path: epochs.put((place, path.name, path.read_bytes())))
+        store.train(recipe, data, seed, root, lambda path: epochs.put((place, path.name, path.read_bytes())))
         return store.pack(folder)
 
 

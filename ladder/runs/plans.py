@@ -9,7 +9,7 @@ from ladder.files import read_yaml
 from ladder.paths import PIPELINE, RUNGS
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from ladder.data.splits import Split
 
 PARAMS = PIPELINE.with_name("params.yaml")
 
@@ -48,7 +48,7 @@ def warn_if_bits_differ(recipe: cards.Recipe, found: str, plan: str = "plan") ->
     return recipe.model_copy(update={"fingerprint": found})
 
 
-def train_missing(recipe: cards.Recipe, seeds: Sequence[int], images: "Tensor", labels: "Tensor") -> cards.Recipe:
+def train_missing(recipe: cards.Recipe, seeds: Sequence[int], data: "Split") -> cards.Recipe:
     """Train those of a rung's runs that the store lacks.
 
     Return the recipe: as it was where none was lacking, or else with the fingerprint found here.
@@ -56,11 +56,11 @@ def train_missing(recipe: cards.Recipe, seeds: Sequence[int], images: "Tensor", 
     from ladder.runs import store
     from ladder.runs.pool import computed_here, train_seeds, training_pool
 
-    folders = (store.folder_of(recipe, images, labels, seed) for seed in seeds)
+    folders = (store.folder_of(recipe, data, seed) for seed in seeds)
     if all(len(store.load(folder, recipe.epochs)) == recipe.epochs for folder in folders):
         return recipe
     with training_pool(machine.side_by_side(recipe, len(seeds))) as executor:
         found = computed_here([recipe], executor)[recipe.rung]
         recipe = warn_if_bits_differ(recipe, found, f"{PIPELINE}:plan@{recipe.rung}")
-        train_seeds(recipe, images, labels, seeds, executor)
+        train_seeds(recipe, data, seeds, executor)
     return recipe

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
-
 from ladder.cards import Recipe, work
+from ladder.data.splits import Split
 from ladder.exceptions import LadderError
 from ladder.runs import cluster, progress, store
 from ladder.runs.cluster import Cluster
@@ -29,13 +28,12 @@ class RunsFailedError(LadderError):
 class Job:
     """Runs to train on the same images, and the store that keeps them.
 
-    runs: (Recipe, seed), in the order in which they start. images: uint8 [N, 1, 28, 28]; labels: uint8 [N].
+    runs: (Recipe, seed), in the order in which they start.
     Raises LadderError where there are more than MOST_RUNS.
     """
 
     runs: Sequence[tuple[Recipe, int]]
-    images: Tensor
-    labels: Tensor
+    data: Split
     root: Path = store.RUNS
 
     def __post_init__(self):
@@ -44,7 +42,7 @@ class Job:
 
     def folders(self) -> list[Path]:
         """Return the folder of each run in the store."""
-        return [store.folder_of(recipe, self.images, self.labels, seed, self.root) for recipe, seed in self.runs]
+        return [store.folder_of(recipe, self.data, seed, self.root) for recipe, seed in self.runs]
 
 
 @contextmanager
@@ -69,8 +67,7 @@ def computed_here(recipes: Iterable[Recipe], executor: ProcessPool | Cluster) ->
 
 def train_seeds(
     recipe: Recipe,
-    images: Tensor,
-    labels: Tensor,
+    data: Split,
     seeds: Sequence[int],
     executor: ProcessPool | Cluster,
     root: Path = store.RUNS,
@@ -80,7 +77,7 @@ def train_seeds(
 
     on_epoch is called with {seed: rows so far} whenever an epoch is finished. Raises as `train_runs` does.
     """
-    job = Job([(recipe, seed) for seed in seeds], images, labels, root)
+    job = Job([(recipe, seed) for seed in seeds], data, root)
     history = {seed: [] for seed in seeds}
 
     def on_rows(run, rows):
@@ -88,17 +85,15 @@ def train_seeds(
         on_epoch(history)
 
     train_runs(job, executor, progress.of_seeds(job.runs), on_rows)
-    return {seed: store.finished(recipe, images, labels, seed, root) for seed in seeds}
+    return {seed: store.finished(recipe, data, seed, root) for seed in seeds}
 
 
-def train_many(
-    runs: Iterable[tuple[Recipe, int]], images: Tensor, labels: Tensor, executor: ProcessPool | Cluster
-) -> None:
+def train_many(runs: Iterable[tuple[Recipe, int]], data: Split, executor: ProcessPool | Cluster) -> None:
     """Train many runs by `train_runs`, the longest first, so that no core waits at the end.
 
     A run that fails does not stop the others; RunsFailedError is raised after all of them.
     """
-    job = Job(sorted(runs, key=lambda run: -work(run[0])), images, labels)
+    job = Job(sorted(runs, key=lambda run: -work(run[0])), data)
     train_runs(job, executor, progress.OfLadder(job.runs), to_the_end=True)
 
 
@@ -174,7 +169,7 @@ def _submit(job, folders, executor):
     away = isinstance(executor, Cluster)
     futures = {}
     for run, (recipe, seed) in enumerate(job.runs):
-        arguments = recipe, job.images, job.labels, seed
+        arguments = recipe, job.data, seed
         future = (
             executor.submit_run(*arguments, folders[run]) if away else executor.submit(_train, *arguments, job.root)
         )
@@ -182,9 +177,9 @@ def _submit(job, folders, executor):
     return futures
 
 
-def _train(recipe, images, labels, seed, root):
+def _train(recipe, data, seed, root):
     """Train a run in a worker. Its epochs are in the store, so they need not travel back."""
-    store.train(recipe, images, labels, seed, root)
+    store.train(recipe, data, seed, root)
 
 
 def _faults(done):

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import traceback
 from collections import deque
@@ -134,11 +135,16 @@ class ProcessPool:
         worker.future = None
 
 
+def import_torch() -> None:
+    """Import torch without NVIDIA's package cuda.bindings: 11 MB in each worker, and no run calls what needs it."""
+    sys.modules.setdefault("cuda.bindings", None)  # an import of it fails, as where it is not installed
+    import torch  # noqa: F401
+
+
 def _work(pipe, tensors):
     """Answer the calls that come through the pipe with (whether it succeeded, what it returned or raised)."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    import torch  # noqa: F401 (it takes seconds, in which the parent has other things to do, or ends)
-
+    import_torch()  # it takes seconds, in which the parent has other things to do, or ends
     while True:
         try:
             message = pipe.recv_bytes()

@@ -7,7 +7,9 @@ from typing import Protocol, Self
 
 from tqdm import tqdm
 
-from ladder.cards import Recipe, work
+from ladder.cards import Recipe
+from ladder.runs.curves import Curves
+from ladder.runs.pace import Pace
 
 
 class Progress(Protocol):
@@ -25,8 +27,8 @@ class Progress(Protocol):
 
 
 def of_seeds(runs: Sequence[tuple[Recipe, int]]) -> Progress:
-    """Return the Progress of a few runs: a bar each on a terminal, or a line an epoch in a log."""
-    return _Bars(runs) if sys.stderr.isatty() else _Lines(runs)
+    """Return the Progress of a few runs: a curve each on a terminal, or a line an epoch in a log."""
+    return Curves(runs) if sys.stderr.isatty() else _Lines(runs)
 
 
 class OfLadder:
@@ -38,9 +40,7 @@ class OfLadder:
     EVERY = 600  # seconds
 
     def __init__(self, runs: Sequence[tuple[Recipe, int]]):
-        self.start, self.said, self.ended = time.monotonic(), float("-inf"), 0
-        self.work = {run: work(recipe) for run, (recipe, _) in enumerate(runs)}
-        self.runs, self.rows, self.stored = runs, {}, None
+        self.said, self.ended, self.runs, self.pace = float("-inf"), 0, runs, Pace(runs)
         self.bar = tqdm(total=1.0, bar_format="{percentage:3.0f} % |{bar:10}| {desc}") if sys.stderr.isatty() else None
 
     def __enter__(self):
@@ -52,68 +52,37 @@ class OfLadder:
 
     def show(self, run: int, rows: list[dict]) -> None:
         """Take the rows of metrics of all epochs that a run has finished."""
-        self.rows[run] = len(rows)
+        self.pace.rows[run] = len(rows)
 
     def step(self, open_runs: Set[int]) -> None:
         """Say where things stand, if it is time to. open_runs: those that have neither ended nor failed."""
-        if self.stored is None:
-            self.stored = dict(self.rows)  # what was there already
-        ended = sum(self.rows.get(run) == recipe.epochs for run, (recipe, _) in enumerate(self.runs))
-        share = self._work(self.rows) / sum(self.work.values())
+        self.pace.look()
+        ended = sum(self.pace.rows.get(run) == recipe.epochs for run, (recipe, _) in enumerate(self.runs))
         text = f"{ended} of {len(self.runs)} runs done{self._left(open_runs)}{self._running(open_runs)}"
         if self.bar:
             self.bar.set_description_str(text, refresh=False)
-            self.bar.update(share - self.bar.n)
+            self.bar.update(self.pace.share() - self.bar.n)
             self.bar.refresh()
         elif ended > self.ended or time.monotonic() - self.said > self.EVERY:
             self.said, self.ended = time.monotonic(), ended
             print(f"{time.strftime('%H:%M')} {text}", flush=True)
 
-    def _work(self, rows):
-        """Return how much work {run: number of its epochs} is."""
-        return sum(self.work[run] * count / self.runs[run][0].epochs for run, count in rows.items())
-
     def _running(self, open_runs):
         """Return text that names the runs in training. A run shows from its first epoch since the start on."""
+        rows, stored = self.pace.rows, self.pace.stored
         parts = [
-            f"{recipe.rung} seed {seed} {self.rows[run]}/{recipe.epochs}"
+            f"{recipe.rung} seed {seed} {rows[run]}/{recipe.epochs}"
             for run, (recipe, seed) in enumerate(self.runs)
-            if run in open_runs and self.stored.get(run, 0) < self.rows.get(run, 0) < recipe.epochs
+            if run in open_runs and stored.get(run, 0) < rows.get(run, 0) < recipe.epochs
         ]
         return f"; running: {', '.join(parts)}" if parts else ""
 
     def _left(self, open_runs):
-        done = self._work(self.rows) - self._work(self.stored)
-        left = sum(self.work[run] for run in open_runs) - self._work({run: self.rows.get(run, 0) for run in open_runs})
-        if not done or not left:
+        seconds = self.pace.seconds_left(open_runs)
+        if seconds is None:
             return ""
-        minutes = round((time.monotonic() - self.start) * left / done / 60)
+        minutes = round(seconds / 60)
         return f"; about {minutes // 60} h {minutes % 60:02d} min left"
-
-
-class _Bars:
-    """A progress bar a run, for a terminal."""
-
-    def __init__(self, runs):
-        self.bars = [
-            tqdm(total=recipe.epochs, desc=f"{recipe.rung} seed {seed}", unit="epoch", position=place)
-            for place, (recipe, seed) in enumerate(runs)
-        ]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for bar in self.bars:
-            bar.close()
-
-    def show(self, run, rows):
-        bar = self.bars[run]
-        bar.update(len(rows) - bar.n)
-        bar.set_postfix_str(f"loss {rows[-1]['train_loss']:.4f}, train {rows[-1]['train_accuracy']:.2f} %")
-
-    def step(self, open_runs):
-        pass
 
 
 class _Lines:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import safetensors
 from filelock import FileLock, Timeout
-from torch import Tensor
 
 from ladder.cards import Recipe, recipe_content
+from ladder.data.splits import Split
 from ladder.data.tensors import write_tensors
 from ladder.exceptions import LadderError, is_out_of_memory
 from ladder.files import write_bytes
@@ -35,24 +35,23 @@ def _runs():
 RUNS = _runs()
 
 
-def digest(recipe: Recipe, images: Tensor, labels: Tensor, seed: int) -> str:
+def digest(recipe: Recipe, data: Split, seed: int) -> str:
     """Return the name of a run: a hash of the recipe (its fingerprint included), the data and the seed."""
     content = recipe_content(recipe) | {"rung": None, "seed": seed}
     sha = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
-    for tensor in (images, labels):
+    for tensor in _deciding(recipe, data):
         sha.update(tensor.numpy().data)
     return sha.hexdigest()[:24]
 
 
-def folder_of(recipe: Recipe, images: Tensor, labels: Tensor, seed: int, root: Path = RUNS) -> Path:
+def folder_of(recipe: Recipe, data: Split, seed: int, root: Path = RUNS) -> Path:
     """Return the folder of a run in the store under `root`."""
-    return Path(root) / digest(recipe, images, labels, seed)
+    return Path(root) / digest(recipe, data, seed)
 
 
 def train(
     recipe: Recipe,
-    images: Tensor,
-    labels: Tensor,
+    data: Split,
     seed: int,
     root: Path = RUNS,
     on_saved: Callable[[Path], None] = lambda path: None,
@@ -63,13 +62,13 @@ def train(
     waits and uses its epochs. Raises LadderError that names rung, seed and epoch where a loss is not finite or the
     memory is not enough.
     """
-    folder = folder_of(recipe, images, labels, seed, root)
+    folder = folder_of(recipe, data, seed, root)
     with _locked(folder):
         for leftover in folder.glob(".*.tmp"):  # of a process that was killed while writing
             leftover.unlink()
         done = load(folder, recipe.epochs)
         try:
-            for epoch in run.epochs(recipe, images, labels, seed, done):
+            for epoch in run.epochs(recipe, data, seed, done):
                 on_saved(_save(folder, epoch))
                 done.append(epoch)
         except (LadderError, MemoryError, RuntimeError) as error:
@@ -87,9 +86,9 @@ def load(folder: Path, limit: int) -> list[Epoch]:
     return done
 
 
-def finished(recipe: Recipe, images: Tensor, labels: Tensor, seed: int, root: Path = RUNS) -> list[Epoch]:
+def finished(recipe: Recipe, data: Split, seed: int, root: Path = RUNS) -> list[Epoch]:
     """Return the Epochs of a run that was trained. Raises LadderError where some are missing or damaged."""
-    folder = folder_of(recipe, images, labels, seed, root)
+    folder = folder_of(recipe, data, seed, root)
     done = load(folder, recipe.epochs)
     if len(done) != recipe.epochs:
         raise LadderError(f"rung {recipe.rung}, seed {seed}: {folder} lost epochs meanwhile; start again")
@@ -139,6 +138,12 @@ def prune(days: int, root: Path = RUNS) -> tuple[int, int]:
         except Timeout:
             continue
     return removed, size
+
+
+def _deciding(recipe, data):
+    """Return the tensors of a Split that decide a run's bytes: who made an image matters to a holdout alone."""
+    watched = recipe.holdout and data.groups is not None
+    return (data.images, data.labels, data.groups) if watched else (data.images, data.labels)
 
 
 def _save(folder, epoch):

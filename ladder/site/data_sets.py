@@ -1,7 +1,6 @@
 """The data sets that the page shows: where their reports, images and trained networks are."""
 
 import csv
-import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ class DataSet:
     """One data set. name: part of addresses; title: for people; licence: who made it, and its terms.
 
     classes: their names, in the order of labels. reports: the folder with `rungs/<rung>/`. images: the safetensors
-    file of the test images; writers: a CSV file with the columns split, index, series and writer. Both may be missing.
+    file of the test images, which may be missing.
     """
 
     name: str
@@ -28,7 +27,6 @@ class DataSet:
     classes: tuple[str, ...]
     reports: Path
     images: Path
-    writers: Path
 
 
 MNIST = DataSet(
@@ -38,7 +36,6 @@ MNIST = DataSet(
     classes=tuple(str(digit) for digit in range(10)),
     reports=REPORTS,
     images=PROCESSED / "test.safetensors",
-    writers=Path("datasets/mnist_writers.csv.gz"),
 )
 
 
@@ -68,19 +65,6 @@ def read_images(data: DataSet) -> dict[str, bytes] | None:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file, plain or as .gz, by the names of its columns."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8", newline="") as file:
+    """Return the rows of a CSV file by the names of its columns."""
+    with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def read_writers(data: DataSet) -> dict[int, str]:
-    """Return {number of a test image: its writer}, or nothing where it is not known who wrote them."""
-    if not data.writers.is_file():
-        return {}
-    rows = read_rows(data.writers)
-    return {
-        int(row["index"]): f"{row['writer']} (series {row['series']})" if row.get("series") else row["writer"]
-        for row in rows
-        if row["split"] == "test"
-    }

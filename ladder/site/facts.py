@@ -9,10 +9,10 @@ from ladder.board.rows import facts
 from ladder.cards.changes import said
 from ladder.cards.model_page import changes
 from ladder.cards.shapes import with_inside
-from ladder.comparison.differences import compare, primary_row
+from ladder.comparison.differences import compare
 from ladder.comparison.recipes import value_text
 from ladder.comparison.reports import Report
-from ladder.site.data_sets import DataSet, read_rows, read_writers
+from ladder.site.data_sets import DataSet, read_rows
 
 DECIMALS = 4  # of an accuracy or an interval's end in percent, as in the reports
 NOT_RECIPE = ("rung", "network", "fingerprint")  # keys that are shown elsewhere, or say nothing to people
@@ -72,16 +72,25 @@ def errors(path: Path) -> list[list]:
     ]
 
 
-def writers_of(data: DataSet, reports: Mapping[str, Report]) -> dict[int, str]:
-    """Return {image: its writer} of the test images that a rung misread, where writers are known."""
-    writers = read_writers(data)
+def writers_of(reports: Mapping[str, Report]) -> dict[int, str]:
+    """Return {image: who made it} of the test images that a rung misread; nothing where that is not known."""
+    test = next((report.test for report in reports.values() if report.test.groups is not None), None)
+    if test is None:
+        return {}
     misread = sorted({index for report in reports.values() for index in report.labels})
-    return {index: writers[index] for index in misread if index in writers}
+    kinds = test.kinds or {}
+    return {
+        index: ", ".join([str(test.groups[index]), *filter(None, [kinds.get(str(test.kind[index]))])])
+        for index in misread
+    }
 
 
 def _change(comparison):
-    row = primary_row(comparison)
-    return {key: row.get(key) for key in ("change", "low", "high", "verdict")}
+    """Return what is judged, as flat numbers and text."""
+    writers = comparison.get("new_writers") or {}
+    return {key: comparison.get(key) for key in ("change", "low", "high", "verdict", "margin")} | {
+        f"writers_{key}": writers.get(key) for key in ("low", "high", "verdict")
+    }
 
 
 def _layers(recipe):

@@ -6,13 +6,11 @@ A network is one random seed of a rung after its last epoch, found in the first 
 - .runs/, the store of this machine.
 """
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors
 import torch
 from torch import Tensor
 
@@ -20,18 +18,17 @@ from ladder import cards
 from ladder.board.page import behind
 from ladder.comparison.reports import Report
 from ladder.data.splits import read_split
-from ladder.data.tensors import read_tensors
 from ladder.exceptions import LadderError
 from ladder.files import read_yaml
 from ladder.lanes.blocks import LANES, Block, sizes_of
 from ladder.lanes.network import blocks_in
 from ladder.lanes.pixels import pixel_values
+from ladder.models.weights import PUBLISHED, Model, read_default, read_published
 from ladder.network.build import build
-from ladder.paths import MODELS, PROCESSED, REPORTS, model_path
+from ladder.paths import PROCESSED, REPORTS, model_path
 from ladder.runs import store
 from ladder.site.data_sets import DataSet, read_rows
 
-PUBLISHED = Path("models")
 LARGEST = 16_000  # parameters; more would make the answer late
 MOST = 10  # networks, of 60 kB at most, so that the page stays below 2 MB
 SIDE = 28  # pixels; what is resized first is not run in the page
@@ -39,12 +36,14 @@ SIDE = 28  # pixels; what is resized first is not run in the page
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network. report: the folder whose errors.csv tells which images it misreads."""
+    """A trained Model, and the folder whose errors.csv tells which images it misreads."""
 
-    recipe: cards.Recipe
-    seed: int
-    weights: Mapping[str, Tensor]
+    model: Model
     report: Path
+
+    @property
+    def rung(self) -> str:
+        return self.model.name
 
 
 def networks(data: DataSet, reports: Mapping[str, Report]) -> list[Network]:
@@ -53,9 +52,9 @@ def networks(data: DataSet, reports: Mapping[str, Report]) -> list[Network]:
     The published ones come before others where there are more than `MOST`. reports: {rung: Report} of the climbed
     rungs. Those behind their cards are not looked for in the store.
     """
-    published = [_published(data, path) for path in sorted(PUBLISHED.glob("*.safetensors"))]
-    found = [network for network in published if network.recipe.rung in reports]
-    found += [network for network in _default(data) if network.recipe.rung not in _rungs(found)]
+    models = [read_published(path.stem) for path in sorted(PUBLISHED.glob("*.safetensors"))]
+    found = [Network(model, data.reports / "rungs" / model.name) for model in models if model.name in reports]
+    found += [network for network in _default(data) if network.rung not in _rungs(found)]
     stored = _stored(data, [rung for rung in reports if rung not in _rungs(found).union(behind(reports))])
     found = list(filter(_runs_in_page, found + sorted(stored, key=_accuracy, reverse=True)))
     return sorted(found[:MOST], key=_accuracy, reverse=True)
@@ -67,10 +66,10 @@ def packed(network: Network) -> dict:
     steps: one for each call: a C struct for a block, where its parts begin in `numbers`, and the size of its output;
     or the name of a function. expected: the rows of errors.csv of this seed, or None where they are of other bits.
     """
-    recipe = network.recipe
-    module = build(recipe.model_copy(update={"device": "cpu"}), seed=0)
+    recipe = network.model.recipe
+    module = build(recipe, seed=0)
     try:
-        module.load_state_dict(dict(network.weights))
+        module.load_state_dict(network.model.weights)
     except RuntimeError:
         raise LadderError(f"the weights of {recipe.rung} do not fit its recipe; train it anew") from None
     numbers, steps = [], []
@@ -78,7 +77,7 @@ def packed(network: Network) -> dict:
         steps.append({"function": block} if isinstance(block, str) else _step(block, product, norm, numbers))
     return {
         "rung": recipe.rung,
-        "seed": network.seed,
+        "seed": network.model.seed,
         "parameters": cards.parameters(recipe),
         "accuracy": round(_accuracy(network), 2),
         "expected": _expected(network),
@@ -104,11 +103,11 @@ def _step(block: Block, product, norm, numbers: list[Tensor]) -> dict:
 
 
 def _rungs(found):
-    return {network.recipe.rung for network in found}
+    return {network.rung for network in found}
 
 
 def _runs_in_page(network):
-    recipe = network.recipe
+    recipe = network.model.recipe
     if recipe.input.size != SIDE or cards.parameters(recipe) > LARGEST:
         return False
     try:
@@ -119,24 +118,13 @@ def _runs_in_page(network):
     return True
 
 
-def _published(data, path):
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            about = json.loads(file.metadata()["about"])
-        recipe, seed = cards.validated(cards.Recipe, about["recipe"], path), int(about["seed"])
-    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError):
-        raise LadderError(f"{path}: damaged, or no published model; `git restore {path}` brings it back") from None
-    return Network(recipe, seed, read_tensors(path), data.reports / "rungs" / recipe.rung)
-
-
 def _default(data):
     """Return a list with the network that the pipeline trained, where it is on this machine."""
     plan = data.reports / "recipe.yaml"
-    if data.reports != REPORTS or not plan.is_file() or not MODELS.is_dir():
+    if data.reports != REPORTS or not plan.is_file():
         return []
-    recipe = cards.read_recipe(plan)
-    path = model_path(0, recipe.epochs)
-    return [Network(recipe, 0, read_tensors(path), data.reports)] if path.is_file() else []
+    trained = model_path(0, cards.read_recipe(plan).epochs)
+    return [Network(read_default(), data.reports)] if trained.is_file() else []
 
 
 def _stored(data, rungs):
@@ -147,24 +135,25 @@ def _stored(data, rungs):
     for rung in rungs:
         folder = data.reports / "rungs" / rung
         recipe = cards.read_recipe(folder / "recipe.yaml")
-        run = store.folder_of(recipe, train["images"], train["labels"], 0)
+        run = store.folder_of(recipe, train, 0)
         epochs = store.load(run, recipe.epochs) if run.is_dir() else []
         if len(epochs) == recipe.epochs:
-            found.append(Network(recipe, 0, epochs[-1].weights, folder))
+            on_cpu = recipe.model_copy(update={"device": "cpu"})
+            found.append(Network(Model(on_cpu, 0, epochs[-1].weights), folder))
     return found
 
 
 def _expected(network):
     """Return the lines "index,label,prediction,confidence" of the seed's misread images, as errors.csv has them."""
     committed = read_yaml(network.report / "recipe.yaml")  # of an older version, perhaps, with words of its own
-    if committed.get("fingerprint") != network.recipe.fingerprint:
+    if committed.get("fingerprint") != network.model.recipe.fingerprint:
         return None
     rows = read_rows(network.report / "errors.csv")
     columns = ("index", "label", "prediction", "confidence")
-    return [",".join(row[key] for key in columns) for row in rows if int(row["seed"]) == network.seed]
+    return [",".join(row[key] for key in columns) for row in rows if int(row["seed"]) == network.model.seed]
 
 
 def _accuracy(network):
     """Return the accuracy in percent that is committed of this seed's last epoch, or 0 where there is none."""
     rows = read_rows(network.report / "curves.csv")
-    return next((float(row["accuracy"]) for row in reversed(rows) if int(row["seed"]) == network.seed), 0.0)
+    return next((float(row["accuracy"]) for row in reversed(rows) if int(row["seed"]) == network.model.seed), 0.0)

@@ -1,7 +1,7 @@
 """The fingerprint of a recipe on this machine: the hash of what a miniature run leaves behind.
 
 It changes when the bits of a real run would change. It stays when code is only moved or renamed. It is
-the same on every processor; on a GPU it is that machine's.
+the same on every processor, unless torch computes a part of the run: ladder/training/bits.py tells.
 """
 
 import hashlib
@@ -34,8 +34,8 @@ def hash_miniature_run(recipe: Recipe, digest: "hashlib._Hash") -> None:
     The second batch is a smaller one, as a real epoch's last. A holdout is as small as its classes allow.
     """
     holdout = 10 * CLASSES if recipe.holdout else 0
-    images, labels = synthetic_digits(max(recipe.batch_size + recipe.batch_size * 3 // 4, CLASSES) + holdout)
-    for epoch in run(recipe.model_copy(update={"holdout": holdout}), images, labels, seed=0):
+    data = synthetic_digits(max(recipe.batch_size + recipe.batch_size * 3 // 4, CLASSES) + holdout)
+    for epoch in run(recipe.model_copy(update={"holdout": holdout}), data, seed=0):
         digest.update(repr(sorted(epoch.row.items())).encode())
         for name, tensor in sorted(epoch.weights.items()):
             digest.update(name.encode() + tensor.numpy().tobytes())

@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from ladder.cards import Moment, Recipe
 from ladder.cards.augmentations import augment
 from ladder.data.holdout import holdout_mask
+from ladder.data.splits import Split
 from ladder.exceptions import LadderError
 from ladder.lanes.draws import generator, permutation
 from ladder.lanes.network import Lanes, draw_dropout
@@ -44,21 +45,21 @@ class Epoch:
     optimizer: dict[str, Tensor]
 
 
-def run(recipe: Recipe, images: Tensor, labels: Tensor, seed: int) -> list[Epoch]:
+def run(recipe: Recipe, data: Split, seed: int) -> list[Epoch]:
     """Return the Epochs of a whole run: the same arguments give the same bytes, whatever else happens.
 
-    images: uint8 [N, 1, 28, 28]; labels: uint8 [N]. Raises LadderError where the loss is not finite.
+    data: the training images, holdout included. Raises LadderError where the loss is not finite.
     """
-    return list(epochs(recipe, images, labels, seed))
+    return list(epochs(recipe, data, seed))
 
 
-def epochs(recipe: Recipe, images: Tensor, labels: Tensor, seed: int, done: Sequence[Epoch] = ()) -> Iterator[Epoch]:
+def epochs(recipe: Recipe, data: Split, seed: int, done: Sequence[Epoch] = ()) -> Iterator[Epoch]:
     """Yield one Epoch after another, beginning behind those already `done`. Arguments and errors: as for `run`."""
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise LadderError("device is cuda, but torch finds no GPU here; set train.device to cpu, or leave it empty")
     set_up_torch(recipe.device)
-    held_out = holdout_mask(labels, recipe.holdout)
-    images, labels = prepare(images, recipe), labels.to(torch.int64)
+    held_out = holdout_mask(data, recipe.holdout)
+    images, labels = prepare(data.images, recipe), data.labels.to(torch.int64)
     train_indices, holdout = (~held_out).nonzero().flatten(), (images[held_out], labels[held_out])
     model, optimizer = _start(recipe, seed, done)
     rows = [epoch.row for epoch in done]

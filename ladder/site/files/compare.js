@@ -30,13 +30,16 @@ function changeOf(pairs, before, after) {
   const turned = { better: "worse", worse: "better" };
   const kept = pairs[`${before} ${after}`];
   if (kept) return kept;
-  const { change, low, high, verdict: said } = pairs[`${after} ${before}`];
+  const pair = pairs[`${after} ${before}`];
   const minus = (value) => (value == null ? value : -value);
-  return { change: -change, low: minus(high), high: minus(low), verdict: said?.replace(/\b(better|worse)\b/g, (word) => turned[word]) };
+  const say = (said) => said?.replace(/\b(better|worse)\b/g, (word) => turned[word]);
+  return { ...pair, change: -pair.change, low: minus(pair.high), high: minus(pair.low), verdict: say(pair.verdict),
+    writers_low: minus(pair.writers_high), writers_high: minus(pair.writers_low), writers_verdict: say(pair.writers_verdict) };
 }
 
-function verdictPart({ change, low, high, verdict: said }) {
-  return element("p", { id: "verdict" }, said ? verdict(said) : "Seed noise is unknown", `: ${number(change, 2, "+")} points of accuracy`, low != null && ` ${interval(low, high)}`, ".");
+function verdictPart({ change, low, high, verdict: said, writers_low, writers_high, writers_verdict }) {
+  return element("p", { id: "verdict" }, said ? verdict(said) : "Seed noise is unknown", `: ${number(change, 2, "+")} points of accuracy`, low != null && ` ${interval(low, high)}`,
+    writers_verdict && ["; for new seeds and new writers ", verdict(writers_verdict), ` ${interval(writers_low, writers_high)}`], ".");
 }
 
 function factsPart(ladder, old, now) {

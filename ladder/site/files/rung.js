@@ -14,6 +14,7 @@ async function rungView(set, rung) {
     element("p", {}, element("strong", {}, `${number(row.accuracy)} %`), ` of ${whole(ladder.images)} test images, ${row.seeds} seed${row.seeds > 1 ? "s" : ""}`,
       row.accuracy_low != null && `, 95 % interval ${interval(row.accuracy_low, row.accuracy_high)}`, `; ${whole(row.parameters)} parameters. `,
       runs && element("a", { href: `#/${set}/draw` }, "Let it read a digit.")),
+    row.collapsed_seeds > 0 && element("p", { class: "note" }, `${row.collapsed_seeds} of the ${row.seeds} seeds collapsed: they misread at least half of the images of one class.`),
     ...stepPart(set, row, facts),
     element("h2", {}, "Network"), layersPart(facts),
     element("h2", {}, "Training"),
@@ -24,19 +25,19 @@ async function rungView(set, rung) {
     table("Recipe", ["key", "value"], facts.recipe),
     element("details", {}, element("summary", {}, "The card, as it is written"), element("pre", { tabindex: 0 }, facts.card)),
     element("h2", {}, "What is taken for what"), confusionPart(ladder, facts, row.seeds),
-    element("h2", {}, "Misread digits"), misreadPart(ladder, facts, row.seeds, writers),
+    element("h2", {}, "Misread digits"), misreadPart(ladder, facts, row, writers),
   ];
 }
 
 function stepPart(set, row, facts) {
   if (!row.against) return [];
-  const others = Object.entries(row).filter(([key, value]) => key.startsWith("step_") && !STEP.includes(key) && value != null);
+  const others = Object.entries(row).filter(([key, value]) => /^(step|new_writers)_/.test(key) && !STEP.includes(key) && value != null);
   return [
     element("h2", {}, "The step"),
     element("p", {}, "From ", element("a", { href: `#/${set}/rung/${row.against}` }, row.against), ": ",
       row.step_verdict ? [verdict(row.step_verdict), `, ${number(row.step_change, 2, "+")} points ${interval(row.step_low, row.step_high)}. `] : "not compared yet. ",
       element("a", { href: `#/${set}/compare/${row.against}/${row.rung}` }, "Both side by side.")),
-    others.length > 0 && table("More on the step", ["", ""], others.map(([key, value]) => [key.slice(5).replaceAll("_", " "), typeof value === "number" ? number(value) : String(value)])),
+    others.length > 0 && table("More on the step", ["", ""], others.map(([key, value]) => [key.replace("step_", "").replaceAll("_", " "), typeof value === "number" ? number(value, 3) : String(value)])),
     element("ul", {}, facts.changes.map((change) => element("li", {}, change))),
   ];
 }
@@ -71,12 +72,20 @@ function confusionPart(ladder, facts, seeds) {
       element("tbody", {}, counts.map((row, label) => element("tr", {}, element("th", { scope: "row" }, names[label]), row.map(cell))))));
 }
 
-function misreadPart(ladder, facts, seeds, writers) {
+/** Return how often the digits of each kind of people are misread, where that is known. */
+function kindsOf(row) {
+  const kinds = Object.entries(row).filter(([key, value]) => key.startsWith("misread_") && value != null);
+  return kinds.map(([key, value]) => `${number(value)} % of the digits by ${key.slice(8)} are misread`).join("; ");
+}
+
+function misreadPart(ladder, facts, row, writers) {
+  const { seeds } = row;
   const found = [...misreadBy(facts.errors).values()].sort((a, b) => b.predictions.length - a.predictions.length || a.image - b.image);
   const digits = found.map(({ image, label, predictions }) => ({
     image, text: [`${ladder.classes[label]} read as ${ladder.classes[mostly(predictions)]}`, `by ${predictions.length} of ${seeds} seeds`] }));
   const all = found.filter((one) => one.predictions.length === seeds).length;
   return element("div", {},
+    element("p", {}, kindsOf(row)),
     element("p", {}, `${whole(found.length)} images were misread by one seed or more, ${whole(all)} of them by all ${seeds}.`),
     pictureList(ladder, digits, writers));
 }

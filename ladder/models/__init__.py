@@ -1,0 +1,1 @@
+"""Trained models in people's hands: images prepared for them, weights to give away, exports for other programs."""
