@@ -5,7 +5,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help repository repro climb experiments restore test test-fast lint bench lock
+.PHONY: help repository repro climb experiments restore page test test-fast lint bench lock
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
@@ -27,6 +27,9 @@ experiments: repository .venv/installed  ## list the experiments on the last fiv
 restore: .venv/installed  ## fetch data, models and earlier runs, where a DVC remote is set up
 	@if [ -z "$$(dvc remote list)" ]; then echo "no DVC remote is set up: what is missing will be run here"; \
 	else dvc pull --run-cache --allow-missing || echo "the remote did not give all: what is missing will be run here"; fi
+
+page: .venv/installed  ## build site/: the ladder to look at and to try, a folder that opens from a file
+	python -m commands.page
 
 test: lint  ## lint, then all tests
 	python -m pytest

@@ -78,3 +78,10 @@ def one_thread():
 @pytest.fixture(autouse=True, scope="session")
 def no_telemetry():
     os.environ["DVC_NO_ANALYTICS"] = "1"
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say in one line each what this machine could not test, and why."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason in sorted({report.longrepr[2].removeprefix("Skipped: ") for report in skipped}):
+        terminalreporter.write_line(f"not tested here: {reason}")

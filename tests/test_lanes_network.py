@@ -7,6 +7,7 @@ import torch
 from test_lanes_blocks import error, margin, passes, plain
 
 from ladder import cards
+from ladder.exceptions import LadderError
 from ladder.lanes import network
 from ladder.network.build import build
 
@@ -85,3 +86,33 @@ def test_the_same_call_gives_the_same_bytes():
     net.load_state_dict(state)
     for name, value in passes(net, x, g).items():
         assert torch.equal(value, first[name]), name
+
+
+def test_the_blocks_of_a_network_are_told_in_their_order():
+    """A hand count: three convolutions with what follows them, a linear layer, and the logarithm of the softmax."""
+    net = build(cards.resolve("sprint"), 0)
+    found = network.blocks_in(net, (1, 28, 28))
+    assert [block if isinstance(block, str) else block.shape for block, _, _ in found] == [
+        (12, 12, 12),
+        (20, 5, 5),
+        (19, 3, 3),
+        (10, 1, 1),
+        "log_softmax",
+    ]
+    layers = dict(net.named_children())
+    assert [product for _, product, _ in found] == [
+        *(layers[name] for name in ("1_conv", "4_conv", "8_conv", "12_linear")),
+        None,
+    ]
+    assert [norm for _, _, norm in found] == [
+        *(layers[name] for name in ("2_batch_norm", "5_batch_norm", "9_batch_norm")),
+        None,
+        None,
+    ]
+
+
+def test_a_network_that_is_no_row_of_blocks_is_refused():
+    layers = [{"residual": [{"conv": {"out": 1, "kernel": 3, "padding": 1}}]}, "flatten", {"linear": {"out": 10}}]
+    recipe = cards.resolve("sprint").model_dump() | {"network": [*layers, "log_softmax"]}
+    with pytest.raises(LadderError, match="Nested is no block"):
+        network.blocks_in(build(cards.Recipe.model_validate(recipe), 0), (1, 28, 28))

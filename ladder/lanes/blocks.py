@@ -112,6 +112,11 @@ def _sizes(block, images, training):
     return ctypes.addressof(sizes), kernels().block_work(ctypes.addressof(sizes)), sizes
 
 
+def sizes_of(block: Block, images: int) -> bytes:
+    """Return the C struct `Block` of kernels/block.h in inference, for a build of the kernels elsewhere."""
+    return bytes(_sizes(block, images, False)[2])
+
+
 @functools.cache
 def kernels() -> ctypes.CDLL:
     """Return the library with the argument types of the functions that this module and its neighbours call."""

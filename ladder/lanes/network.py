@@ -284,3 +284,27 @@ def _pool_fields(module, shape):
         return None
     kind = blocks.MAX_POOL if isinstance(module, nn.MaxPool2d) else blocks.AVERAGE_POOL
     return {"pool": kind, "pool_kernel": (module.kernel_size,) * 2, "pool_stride": module.stride}
+
+
+def blocks_in(network: Lanes, shape: tuple[int, int, int]) -> list[tuple[Block | str, nn.Module, nn.BatchNorm2d]]:
+    """Return what a network comes down to in inference: (Block, its product, its normalisation), either may be None.
+
+    "softmax" or "log_softmax" stands for a Block of that kind. A flattening is none, since features lie as maps do.
+    shape: (channels, rows, columns) of the input. For other programs that run the kernels; it raises LadderError for
+    a module without a kernel, and for a sequence within the sequence.
+    """
+    found, modules = [], tuple(network)
+    names = {nn.Softmax: "softmax", nn.LogSoftmax: "log_softmax"}
+    while modules:
+        used, fields, (product, norm, _) = _gathered(modules, shape)
+        if used:
+            found.append((Block(**fields), product, norm))
+            shape = found[-1][0].shape
+        elif isinstance(modules[0], nn.Flatten):
+            shape = (math.prod(shape), 1, 1)
+        elif type(modules[0]) in names and shape[1:] == (1, 1):
+            found.append((names[type(modules[0])], None, None))
+        else:
+            raise LadderError(f"{type(modules[0]).__name__} is no block of the lanes")
+        modules = modules[used or 1 :]
+    return found

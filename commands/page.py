@@ -1,0 +1,72 @@
+"""Build the page: the ladder to look at and to try, as one folder that opens from a file, without a network.
+
+Usage:  python -m commands.page
+Reads:  reports/, rungs/cards/, params.yaml; where they are there: data/processed/test.safetensors (pictures of digits),
+        models/, data/models/ and .runs/ (networks that read a digit)
+Writes: site/, anew; open site/index.html. .page/, what the compiler and npm keep
+"""
+
+import shutil
+from pathlib import Path
+
+from ladder import cards
+from ladder.command import parser, run_stage
+from ladder.exceptions import LadderError
+from ladder.files import write_bytes
+
+SITE = Path("site")
+CACHE = Path(__file__).parents[1] / ".page"  # beside the code, as .lanes/ is
+
+
+def data_of(data, target: float) -> dict[str, object]:
+    """Return {name: content} of a data set's files: its ladder, rungs, pairs, networks and test images."""
+    from ladder.site import facts, networks
+    from ladder.site.data_sets import read_images, read_reports
+
+    reports = read_reports(data)
+    if not reports:
+        raise LadderError(f"no rung of {data.title} has been climbed: there is no {data.reports}/rungs/")
+    images = read_images(data)
+    found = [networks.packed(network) for network in networks.networks(data, reports)]
+    shown = [{key: network[key] for key in ("rung", "seed", "parameters", "accuracy")} for network in found]
+    content = {
+        "ladder": facts.ladder_facts(data, reports, target) | {"networks": shown, "pictures": images is not None},
+        "pairs": facts.pair_facts(reports),
+        "writers": facts.writers_of(reports),
+    }
+    content |= {f"rungs/{rung}": facts.rung_facts(data, rung) for rung in reports}
+    content |= {f"networks/{network['rung']}": network for network in found}
+    if images:
+        content["images"] = images
+    return {f"{data.name}/{name}": part for name, part in content.items()}
+
+
+def main(given: list[str] | None = None) -> None:
+    parser("commands.page", __doc__).parse_args(given)
+    target = cards.read_params().evaluate.target
+    # these import torch, which takes seconds
+    from ladder.site.charts import chart_scripts
+    from ladder.site.data_sets import data_sets
+    from ladder.site.folder import page_files
+    from ladder.site.kernels import web_assembly
+
+    shown = data_sets()
+    data = {"sets": [{"name": one.name, "title": one.title} for one in shown], "kernels": web_assembly(CACHE)}
+    for one in shown:
+        data |= data_of(one, target)
+    files = page_files(chart_scripts(CACHE), data)
+    making = SITE.with_suffix(".tmp")
+    for old in (making, SITE):
+        shutil.rmtree(old, ignore_errors=True)
+    for path, content in files.items():
+        write_bytes(making / path, content)
+    making.rename(SITE)
+    pictures = sum(len(content) for path, content in files.items() if path.endswith("/images.js"))
+    size = (sum(map(len, files.values())) - pictures) / 1e6
+    print(
+        f"page: {SITE}/index.html; {size:.2f} MB, and {pictures / 1e6:.2f} MB of digits that are loaded when asked for"
+    )
+
+
+if __name__ == "__main__":
+    run_stage("page", main)

@@ -1,0 +1,117 @@
+"""What the page tells of a data set's ladder: plain lists, mappings, numbers and text, as JSON has them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ladder import cards
+from ladder.board.page import behind
+from ladder.board.rows import facts
+from ladder.cards.changes import said
+from ladder.cards.model_page import changes
+from ladder.cards.shapes import with_inside
+from ladder.comparison.differences import compare
+from ladder.comparison.recipes import value_text
+from ladder.comparison.reports import Report
+from ladder.site.data_sets import DataSet, read_rows
+
+DECIMALS = 4  # of an accuracy or an interval's end in percent, as in the reports
+NOT_RECIPE = ("rung", "network", "fingerprint")  # keys that are shown elsewhere, or say nothing to people
+
+
+def ladder_facts(data: DataSet, reports: Mapping[str, Report], target: float) -> dict:
+    """Return what the table and the chart show: a row for each rung, with one accuracy a seed. target: percent."""
+    known = {rung: cards.read_card(rung) for rung in cards.rung_names()}
+    rows = facts(known, reports)
+    return {
+        "name": data.name,
+        "title": data.title,
+        "licence": data.licence,
+        "classes": data.classes,
+        "images": max((report.misread.shape[1] for report in reports.values()), default=0),
+        "target": target,
+        "rows": [_rounded(row) for row in rows],
+        "behind": behind(reports),
+    }
+
+
+def pair_facts(reports: Mapping[str, Report]) -> dict[str, dict]:
+    """Return {"rung rung": how the accuracy changes from the first to the second}, each pair once, in that order."""
+    rungs = list(reports)
+    return {
+        f"{before} {after}": _rounded(_change(compare(reports[before], reports[after])))
+        for number, before in enumerate(rungs)
+        for after in rungs[number + 1 :]
+    }
+
+
+def rung_facts(data: DataSet, rung: str) -> dict:
+    """Return what a rung's own page shows: its card, network, recipe, curves and misread images."""
+    card, recipe = cards.read_card(rung), cards.resolve(rung)
+    content = cards.recipe_content(recipe)
+    folder = data.reports / "rungs" / rung
+    return {
+        "rung": rung,
+        "title": card.title,
+        "goal": card.goal,
+        "differs": card.differs,
+        "card": (cards.CARDS / f"{rung}.yaml").read_text(encoding="utf-8"),
+        "layers": _layers(recipe),
+        "side": recipe.input.size,
+        "recipe": [[key, value_text(value)] for key, value in content.items() if key not in NOT_RECIPE],
+        "changes": [line.removeprefix("- ") for line in changes(rung) if line.startswith("- ")],
+        "curves": _curves(folder / "curves.csv"),
+        "errors": errors(folder / "errors.csv"),
+    }
+
+
+def errors(path: Path) -> list[list]:
+    """Return [seed, image, label, prediction, confidence] of each misread image, confidence as the file has it."""
+    return [
+        [*(int(row[key]) for key in ("seed", "index", "label", "prediction")), row["confidence"]]
+        for row in read_rows(path)
+    ]
+
+
+def writers_of(reports: Mapping[str, Report]) -> dict[int, str]:
+    """Return {image: who made it} of the test images that a rung misread; nothing where that is not known."""
+    test = next((report.test for report in reports.values() if report.test.groups is not None), None)
+    if test is None:
+        return {}
+    misread = sorted({index for report in reports.values() for index in report.labels})
+    kinds = test.kinds or {}
+    return {
+        index: ", ".join([str(test.groups[index]), *filter(None, [kinds.get(str(test.kind[index]))])])
+        for index in misread
+    }
+
+
+def _change(comparison):
+    """Return what is judged, as flat numbers and text."""
+    writers = comparison.get("new_writers") or {}
+    return {key: comparison.get(key) for key in ("change", "low", "high", "verdict", "margin")} | {
+        f"writers_{key}": writers.get(key) for key in ("low", "high", "verdict")
+    }
+
+
+def _layers(recipe):
+    return [
+        {
+            "number": row.number,
+            "layer": said(row.layer),
+            "shape": " × ".join(map(str, row.shape)),
+            "field": row.receptive_field,
+            "parameters": row.parameters,
+        }
+        for row in with_inside(cards.layer_table(recipe))
+    ]
+
+
+def _curves(path):
+    """Return [seed, epoch, accuracy, loss] of each epoch."""
+    return [
+        [int(row["seed"]), int(row["epoch"]), float(row["accuracy"]), float(row["loss"])] for row in read_rows(path)
+    ]
+
+
+def _rounded(row):
+    return {key: round(value, DECIMALS) if isinstance(value, float) else value for key, value in row.items()}

@@ -1,0 +1,100 @@
+"use strict";
+// Charts in Vega-Lite, the language of DVC's plots. Each has the table beside it as its equal for those who do not see.
+
+const COLOURS = ["one", "two", "three", "four", "five", "six"];
+const SHAPES = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross"];
+const redraw = new Map(); // element -> what draws its chart again when the colour scheme changes
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const [place, draw] of redraw) if (place.isConnected) draw();
+    else redraw.delete(place);
+});
+
+let vegaLoaded;
+
+/** Draw the spec that `specOf` returns into `place`. onpick: called with the datum of a mark that is clicked. */
+async function drawChart(place, specOf, onpick) {
+  vegaLoaded ??= loadScript("vega.js");
+  await vegaLoaded;
+  let view;
+  const draw = async () => {
+    view?.finalize();
+    const spec = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", ...specOf(), config: looks() };
+    view = new vega.View(vega.parse(vegaLite.compile(spec).spec), { renderer: "svg", container: place, hover: true });
+    if (onpick) view.addEventListener("click", (_, item) => item?.datum?.rung && onpick(item.datum));
+    await view.runAsync();
+    place.querySelector("svg").setAttribute("aria-hidden", "true"); // the place has a label, and a table says the rest
+  };
+  redraw.set(place, draw);
+  await draw();
+}
+
+function looks() {
+  const [text, faint, line] = ["text", "faint", "line"].map(colour);
+  return {
+    background: "transparent", aria: false, font: "system-ui, sans-serif",
+    axis: { labelColor: text, titleColor: text, gridColor: line, domainColor: faint, tickColor: faint, labelFontSize: 12, titleFontSize: 12 },
+    legend: { labelColor: text, titleColor: text, labelFontSize: 12, labelLimit: 220, symbolOpacity: 1 },
+    view: { stroke: null },
+  };
+}
+
+function projectOf(row) {
+  return row.project ? `project ${row.project}` : "own";
+}
+
+/** The ladder: each rung's mean, its 95 % interval, every seed, and what was reported. by: "rung" or "parameters". */
+function ladderSpec(rows, by, range, width) {
+  const projects = [...new Set(rows.map(projectOf))];
+  const means = rows.map((row) => ({ ...row, project: projectOf(row) }));
+  const seeds = means.flatMap((row) => row.accuracies.map((accuracy, seed) => ({
+    rung: row.rung, project: row.project, parameters: row.parameters, seed, accuracy })));
+  const x = by === "rung"
+    ? { field: "rung", type: "nominal", sort: null, title: null, axis: { labelAngle: -50, labelLimit: 140, grid: true, gridOpacity: 0.4 } }
+    : { field: "parameters", type: "quantitative", scale: { type: "log", nice: false, padding: 12 }, title: "parameters (logarithmic)" };
+  const y = { type: "quantitative", scale: { domain: range, nice: false, zero: false }, title: "test accuracy, %" };
+  const place = { width: by === "rung" ? Math.max(width, 24 * rows.length) : width, height: 340 };
+  const hue = { field: "project", type: "nominal", sort: projects, scale: { domain: projects, range: COLOURS.map(colour) }, title: null, legend: { orient: "top", columns: width < 500 ? 2 : 6 } };
+  const shape = { field: "project", type: "nominal", sort: projects, scale: { domain: projects, range: SHAPES }, title: null };
+  const tooltip = ["rung", "title", "parameters", "accuracy", "accuracy_low", "accuracy_high", "seeds"].map((field) => ({ field }));
+  return {
+    ...place,
+    layer: [
+      { data: { values: means }, mark: { type: "rule", strokeWidth: 2, opacity: 0.55, clip: true }, encoding: { x, y: { ...y, field: "accuracy_low" }, y2: { field: "accuracy_high" }, color: hue } },
+      { data: { values: seeds }, mark: { type: "point", filled: true, size: 14, opacity: 0.75, clip: true }, encoding: { x, y: { ...y, field: "accuracy" }, color: hue, tooltip: ["rung", "seed", "accuracy"].map((field) => ({ field, type: field === "rung" ? "nominal" : "quantitative" })) } },
+      { data: { values: means.filter((row) => row.reported_test != null) }, mark: { type: "point", filled: false, shape: "stroke", size: 160, strokeWidth: 2, clip: true }, encoding: { x, y: { ...y, field: "reported_test" }, color: { value: colour("text") }, tooltip: [{ field: "rung" }, { field: "reported_test", title: "reported" }] } },
+      { data: { values: means }, mark: { type: "point", filled: true, size: 70, opacity: 1, cursor: "pointer", clip: true }, encoding: { x, y: { ...y, field: "accuracy" }, color: hue, shape, tooltip } },
+    ],
+  };
+}
+
+/** Curves of all seeds of one or two rungs. curves: {rung: [seed, epoch, accuracy, loss]}; what: accuracy or loss. */
+function curvesSpec(curves, what, width) {
+  const rungs = Object.keys(curves);
+  const column = what === "accuracy" ? 2 : 3;
+  const values = rungs.flatMap((rung) => curves[rung].map((row) => ({ name: rung, seed: row[0], epoch: row[1], value: row[column] })));
+  const sorted = values.map((row) => row.value).sort((a, b) => a - b);
+  const part = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+  const [low, high] = what === "accuracy" ? [part(0.12), sorted.at(-1)] : [sorted[0], part(0.88)];
+  const margin = (high - low) * 0.06 || 0.05;
+  const x = { field: "epoch", type: "quantitative", axis: { tickMinStep: 1, format: "d" }, scale: { nice: false, zero: false } };
+  const y = { field: "value", type: "quantitative", scale: { domain: [Math.max(low - margin, 0), high + margin], nice: false, zero: false }, title: what === "accuracy" ? "test accuracy, %" : "test loss" };
+  const hue = { field: "name", type: "nominal", sort: rungs, scale: { domain: rungs, range: COLOURS.map(colour) }, title: null, legend: rungs.length > 1 ? { orient: "top" } : null };
+  return {
+    width, height: 220, data: { values },
+    layer: [
+      { mark: { type: "line", strokeWidth: 1, opacity: 0.45, clip: true, point: { size: 8 } }, encoding: { x, y, color: hue, detail: { field: "seed" } } },
+      { mark: { type: "line", strokeWidth: 3, clip: true }, encoding: { x, y: { ...y, aggregate: "mean" }, color: hue } },
+    ],
+  };
+}
+
+/** Return a place for a chart and draw it once it is in the page, when its width is known. specOf: takes the width. */
+function chart(label, specOf, onpick) {
+  const place = element("div", { class: "chart wide", role: "img", tabindex: 0, "aria-label": label });
+  requestAnimationFrame(() => {
+    const width = Math.max(place.clientWidth - 80, 200);
+    drawChart(place, () => specOf(width), onpick).catch((error) => place.append(String(error.message)));
+  });
+  return place;
+}

@@ -1,0 +1,57 @@
+"use strict";
+// Pictures of test images, where the page was built with them, and what is said of a misread one.
+
+const SIDE = 28;
+const SHOWN = 48; // at first; a button shows the rest
+
+const decoded = new Map(); // data set -> promise of its images
+
+/** Return a promise of {images: Uint8Array, labels: Uint8Array} of a data set's test images. */
+function testImages(set) {
+  if (!decoded.has(set)) {
+    decoded.set(set, load(`${set}/images`).then(({ images, labels }) => ({ images: bytesOf(images), labels: bytesOf(labels) })));
+  }
+  return decoded.get(set);
+}
+
+/** Paint an image, Uint8Array [784], onto a canvas of 28 by 28. */
+function paint(canvas, pixels) {
+  const data = new ImageData(SIDE, SIDE);
+  pixels.forEach((value, i) => data.data.set([value, value, value, 255], 4 * i));
+  canvas.getContext("2d").putImageData(data, 0, 0);
+}
+
+/** Return {image: {label, seeds: {seed: prediction}}} from the rows [seed, image, label, prediction, confidence]. */
+function misreadBy(errors) {
+  const found = new Map();
+  for (const [seed, image, label, prediction] of errors) {
+    if (!found.has(image)) found.set(image, { image, label, predictions: [] });
+    found.get(image).predictions.push(prediction);
+  }
+  return found;
+}
+
+/** Return the class that most of the seeds that misread an image took it for. */
+function mostly(predictions) {
+  const count = (value) => predictions.filter((other) => other === value).length;
+  return predictions.reduce((best, value) => (count(value) > count(best) ? value : best));
+}
+
+/** Return a list of pictures. ladder: of the data set; digits: [{image, text: [lines]}]. */
+function pictureList(ladder, digits, writers) {
+  const list = element("ul", { class: "digits" });
+  const show = (some) => list.append(...some.map((digit) => picture(ladder, digit, writers)));
+  show(digits.slice(0, SHOWN));
+  if (digits.length <= SHOWN) return list;
+  const more = element("button", { type: "button", onclick: () => { show(digits.slice(SHOWN)); more.remove(); } },
+    `Show all ${whole(digits.length)}`);
+  return element("div", {}, list, more);
+}
+
+function picture(ladder, digit, writers) {
+  const canvas = ladder.pictures && element("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": `test image ${digit.image}` });
+  if (canvas) testImages(ladder.name).then(({ images }) => paint(canvas, images.subarray(784 * digit.image, 784 * (digit.image + 1))));
+  const writer = writers[digit.image];
+  return element("li", {}, canvas, ...[...digit.text, `image ${digit.image}`, writer && `writer ${writer}`]
+    .filter(Boolean).map((line) => element("div", {}, line)));
+}

@@ -1,0 +1,62 @@
+"use strict";
+// Elements and numbers, as all views write them.
+
+/** Return an element. attributes: on... are listeners, a false or missing value leaves the attribute out. */
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value !== false && value != null) made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.flat(Infinity).filter((child) => child != null && child !== false));
+  return made;
+}
+
+/** Return a number as text with so many decimals; "" for one that is missing. sign: "+" marks gains too. */
+function number(value, decimals = 2, sign = "") {
+  if (value == null) return "";
+  const text = value.toFixed(decimals);
+  const zero = Number(text) === 0;
+  return (zero ? text.replace("-", "") : (value > 0 ? sign : "") + text).replace("-", "−");
+}
+
+function whole(value) {
+  return value == null ? "" : value.toLocaleString("en");
+}
+
+/** Return an interval as text, "" where there is none. */
+function interval(low, high, decimals = 2) {
+  return low == null ? "" : `[${number(low, decimals)}, ${number(high, decimals)}]`;
+}
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Return a verdict as an element; its words carry the meaning, colour only repeats it. */
+function verdict(text) {
+  if (!text) return "";
+  const kind = text.startsWith("better") ? "good" : text.startsWith("worse") ? "bad" : "";
+  return element("span", { class: kind || false }, text);
+}
+
+/** Return a table of plain cells. head: texts; rows: arrays of text, numbers as text or elements. */
+function table(caption, head, rows, numeric = []) {
+  const kind = (column) => ({ class: numeric.includes(column) ? "number" : false });
+  return element("div", { class: "wide", role: "region", tabindex: 0, "aria-label": caption },
+    element("table", {},
+      element("thead", {}, element("tr", {}, head.map((text, i) => (text === "" ? element("td") : element("th", { scope: "col", ...kind(i) }, text))))),
+      element("tbody", {}, rows.map((row) => element("tr", {}, row.map((cell, i) => element("td", kind(i), cell)))))));
+}
+
+/** Return a labelled select. options: [[value, text]]. */
+function choice(label, options, chosen, onchange) {
+  const select = element("select", { onchange: () => onchange(select.value) },
+    options.map(([value, text]) => element("option", { value, selected: value === chosen }, text)));
+  return element("label", {}, label, select);
+}
+
+/** Return the colour that the style sheet gives a name, in the scheme of now. */
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}

@@ -1,0 +1,99 @@
+"use strict";
+// The ladder: a chart with every seed, and a table to sort.
+
+const TABLE = [ // columns: title, what to sort by, what to show; a column without any value is left out
+  { title: "rung", key: (row) => row.order, cell: rungCell },
+  { title: "accuracy, %", key: (row) => row.accuracy, cell: (row) => number(row.accuracy), numeric: true },
+  { title: "± (seeds)", key: (row) => row.accuracy_sd, cell: (row) => `${number(row.accuracy_sd)} (${row.seeds})`, numeric: true },
+  { title: "95 % interval", key: (row) => row.accuracy_low, cell: (row) => interval(row.accuracy_low, row.accuracy_high), numeric: true },
+  { title: "parameters", key: (row) => row.parameters, cell: (row) => whole(row.parameters), numeric: true },
+  { title: "train − test", key: (row) => row.gap, cell: (row) => number(row.gap), numeric: true },
+  { title: "step from", key: (row) => row.against, cell: (row) => row.against ?? "" },
+  { title: "change", key: (row) => row.step_change, cell: (row) => number(row.step_change, 2, "+"), numeric: true },
+  { title: "its interval", key: (row) => row.step_low, cell: (row) => interval(row.step_low, row.step_high), numeric: true },
+  { title: "verdict", key: (row) => row.step_verdict, cell: (row) => verdict(row.step_verdict) },
+  { title: "project", key: (row) => row.project ?? "", cell: (row) => row.project ?? "own" },
+  { title: "reported, %", key: (row) => row.reported_test, cell: (row) => number(row.reported_test), numeric: true },
+  { title: "that is", key: (row) => row.reported_verdict, cell: (row) => row.reported_verdict ?? "" },
+];
+const CROWD = [98.2, 99.7]; // percent, where most rungs of MNIST are
+
+function rungCell(row) {
+  return [element("a", { href: `#/${row.set}/rung/${row.rung}` }, row.rung), element("br"), element("span", { class: "faint" }, row.title)];
+}
+
+async function ladderView(set) {
+  const ladder = await load(`${set}/ladder`);
+  const rows = ladder.rows.map((row, order) => ({ ...row, order, set }));
+  const best = rows.reduce((a, b) => (b.accuracy > a.accuracy ? b : a));
+  return [
+    heading(`${ladder.title}: ${rows.length} rungs`),
+    element("p", {}, "A rung is a step in making a small image classifier better. Each is trained from several random seeds. ",
+      element("a", { href: `#/${set}/rung/${best.rung}` }, best.rung),
+      ` reads most: ${number(best.accuracy)} % of ${whole(ladder.images)} test images, with ${whole(best.parameters)} parameters.`),
+    behindNote(ladder),
+    ...ladderChart(rows, set),
+    element("h2", { id: "table-title" }, "All rungs"),
+    sortedTable(rows),
+    element("p", { class: "faint" }, ladder.licence),
+  ];
+}
+
+function behindNote(ladder) {
+  if (!ladder.behind.length) return null;
+  const which = ladder.behind.length === ladder.rows.length ? "all rungs" : ladder.behind.join(", ");
+  return element("p", { class: "note" }, `The reports of ${which} are of an earlier version of this project. They stand until these rungs are trained again.`);
+}
+
+function ladderChart(rows, set) {
+  const state = { by: "rung", range: "crowd" };
+  const lowest = Math.min(...rows.flatMap((row) => [row.accuracy_low ?? row.accuracy, ...row.accuracies]));
+  const inCrowd = rows.filter((row) => row.accuracy > CROWD[0]).length > rows.length / 2;
+  const range = () => (inCrowd && state.range === "crowd" ? CROWD : [Math.max(Math.floor(lowest - 0.5), 0), 100]);
+  const holder = element("div");
+  const show = () => holder.replaceChildren(chart("Test accuracy of each rung. The table below has the same numbers.",
+    (width) => ladderSpec(rows, state.by, range(), width), (datum) => { location.hash = `#/${set}/rung/${datum.rung}`; }));
+  const change = (key) => (value) => { state[key] = value; show(); };
+  show();
+  return [
+    element("h2", {}, "Every seed"),
+    element("div", { class: "controls" },
+      choice("From left to right", [["rung", "rungs, step by step"], ["parameters", "parameters"]], state.by, change("by")),
+      inCrowd && choice("Accuracy", [["crowd", `${CROWD[0]} to ${CROWD[1]} %`], ["all", "all"]], state.range, change("range"))),
+    holder,
+    element("p", { class: "faint" }, "Large marks are means, lines their 95 % intervals, small dots single seeds, dashes what a project reported. A mark opens its rung."),
+  ];
+}
+
+/** Return a table whose headers are buttons that sort; aria-sort says how it is sorted. */
+function sortedTable(rows) {
+  const columns = TABLE.filter((column) => rows.some((row) => column.key(row) != null && column.key(row) !== ""));
+  const body = element("tbody");
+  const heads = columns.map((column) => element("th", { scope: "col", class: column.numeric ? "number" : false },
+    element("button", { type: "button", onclick: () => sort(column) }, column.title)));
+  let sorted = { column: columns[0], down: false };
+
+  function sort(column) {
+    const first = Boolean(column.numeric); // the largest first
+    sorted = { column, down: sorted.column === column ? !sorted.down : first };
+    fill();
+  }
+  function fill() {
+    const { column, down } = sorted;
+    heads.forEach((head, i) => columns[i] === column
+      ? head.setAttribute("aria-sort", down ? "descending" : "ascending") : head.removeAttribute("aria-sort"));
+    body.replaceChildren(...[...rows].sort((a, b) => inOrder(column.key(a), column.key(b), down)).map((row) =>
+      element("tr", {}, columns.map((one, i) => element(i ? "td" : "th", { scope: i ? false : "row", class: one.numeric ? "number" : false }, one.cell(row))))));
+  }
+  fill();
+  return element("div", { class: "wide", role: "region", tabindex: 0, "aria-labelledby": "table-title" },
+    element("table", { class: "sorted" }, element("thead", {}, element("tr", {}, heads)), body));
+}
+
+/** Compare two values for a sort; what is missing comes last, whichever way. */
+function inOrder(a, b, down) {
+  const missing = (value) => value == null || value === "";
+  if (missing(a) || missing(b)) return missing(a) - missing(b);
+  const order = typeof a === "number" ? a - b : String(a).localeCompare(String(b));
+  return down ? -order : order;
+}

@@ -1,0 +1,91 @@
+"use strict";
+// A rung's own page: step, card, network, curves, confusion, misread digits.
+
+const STEP = ["step_change", "step_low", "step_high", "step_verdict"]; // what the first sentence says
+
+async function rungView(set, rung) {
+  const [ladder, facts, writers] = await Promise.all([load(`${set}/ladder`), load(`${set}/rungs/${rung}`), load(`${set}/writers`)]);
+  const row = ladder.rows.find((one) => one.rung === rung);
+  const runs = ladder.networks.some((network) => network.rung === rung);
+  return [
+    heading(`${rung}: ${facts.title}`),
+    element("p", {}, facts.goal),
+    facts.differs && element("p", {}, `What its source did differently from what it said: ${facts.differs}`),
+    element("p", {}, element("strong", {}, `${number(row.accuracy)} %`), ` of ${whole(ladder.images)} test images, ${row.seeds} seed${row.seeds > 1 ? "s" : ""}`,
+      row.accuracy_low != null && `, 95 % interval ${interval(row.accuracy_low, row.accuracy_high)}`, `; ${whole(row.parameters)} parameters. `,
+      runs && element("a", { href: `#/${set}/draw` }, "Let it read a digit.")),
+    row.collapsed_seeds > 0 && element("p", { class: "note" }, `${row.collapsed_seeds} of the ${row.seeds} seeds collapsed: they misread at least half of the images of one class.`),
+    ...stepPart(set, row, facts),
+    element("h2", {}, "Network"), layersPart(facts),
+    element("h2", {}, "Training"),
+    element("div", { class: "columns" },
+      chart("Test accuracy by epoch, every seed", (width) => curvesSpec({ [rung]: facts.curves }, "accuracy", width)),
+      chart("Test loss by epoch, every seed", (width) => curvesSpec({ [rung]: facts.curves }, "loss", width))),
+    element("p", { class: "faint" }, "Thin lines are seeds, the thick one is their mean. ", `Last epochs: ${row.accuracies.map((value) => number(value)).join(", ")} %.`),
+    table("Recipe", ["key", "value"], facts.recipe),
+    element("details", {}, element("summary", {}, "The card, as it is written"), element("pre", { tabindex: 0 }, facts.card)),
+    element("h2", {}, "What is taken for what"), confusionPart(ladder, facts, row.seeds),
+    element("h2", {}, "Misread digits"), misreadPart(ladder, facts, row, writers),
+  ];
+}
+
+function stepPart(set, row, facts) {
+  if (!row.against) return [];
+  const others = Object.entries(row).filter(([key, value]) => /^(step|new_writers)_/.test(key) && !STEP.includes(key) && value != null);
+  return [
+    element("h2", {}, "The step"),
+    element("p", {}, "From ", element("a", { href: `#/${set}/rung/${row.against}` }, row.against), ": ",
+      row.step_verdict ? [verdict(row.step_verdict), `, ${number(row.step_change, 2, "+")} points ${interval(row.step_low, row.step_high)}. `] : "not compared yet. ",
+      element("a", { href: `#/${set}/compare/${row.against}/${row.rung}` }, "Both side by side.")),
+    others.length > 0 && table("More on the step", ["", ""], others.map(([key, value]) => [key.replace("step_", "").replaceAll("_", " "), typeof value === "number" ? number(value, 3) : String(value)])),
+    element("ul", {}, facts.changes.map((change) => element("li", {}, change))),
+  ];
+}
+
+function layersPart(facts) {
+  const rows = facts.layers.map((layer) => [layer.number, layer.layer, layer.shape, fieldOf(layer.field, facts.side), layer.parameters ? whole(layer.parameters) : ""]);
+  return element("div", {},
+    table("Network layer by layer", ["#", "layer", "output", `sees, of ${facts.side} pixels`, "parameters"], rows, [0, 2, 3, 4]));
+}
+
+/** Return a receptive field as a number and a bar: the side of what an output sees. */
+function fieldOf(field, side) {
+  const bar = element("i", { "aria-hidden": "true" });
+  bar.style.width = `${(4 * Math.min(field, side)) / side}rem`;
+  return element("span", { class: "field" }, bar, String(field));
+}
+
+function confusionPart(ladder, facts, seeds) {
+  const names = ladder.classes;
+  const counts = names.map(() => names.map(() => 0));
+  for (const [, , label, prediction] of facts.errors) counts[label][prediction] += 1 / seeds;
+  const most = Math.max(...counts.flat(), 1e-9);
+  const cell = (count) => {
+    const made = element("td", {}, count ? number(count, 1) : "");
+    if (count) made.style.background = `color-mix(in srgb, var(--bar) ${Math.round((60 * count) / most)}%, transparent)`;
+    return made;
+  };
+  return element("div", { class: "wide", role: "region", tabindex: 0, "aria-label": "Misread images by label and reading" },
+    element("table", { class: "confusion" },
+      element("caption", { class: "faint" }, "Misread images, mean of the seeds. Rows: what it is; columns: what it was read as."),
+      element("thead", {}, element("tr", {}, element("td"), names.map((name) => element("th", { scope: "col" }, name)))),
+      element("tbody", {}, counts.map((row, label) => element("tr", {}, element("th", { scope: "row" }, names[label]), row.map(cell))))));
+}
+
+/** Return how often the digits of each kind of people are misread, where that is known. */
+function kindsOf(row) {
+  const kinds = Object.entries(row).filter(([key, value]) => key.startsWith("misread_") && value != null);
+  return kinds.map(([key, value]) => `${number(value)} % of the digits by ${key.slice(8)} are misread`).join("; ");
+}
+
+function misreadPart(ladder, facts, row, writers) {
+  const { seeds } = row;
+  const found = [...misreadBy(facts.errors).values()].sort((a, b) => b.predictions.length - a.predictions.length || a.image - b.image);
+  const digits = found.map(({ image, label, predictions }) => ({
+    image, text: [`${ladder.classes[label]} read as ${ladder.classes[mostly(predictions)]}`, `by ${predictions.length} of ${seeds} seeds`] }));
+  const all = found.filter((one) => one.predictions.length === seeds).length;
+  return element("div", {},
+    element("p", {}, kindsOf(row)),
+    element("p", {}, `${whole(found.length)} images were misread by one seed or more, ${whole(all)} of them by all ${seeds}.`),
+    pictureList(ladder, digits, writers));
+}

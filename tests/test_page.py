@@ -1,0 +1,442 @@
+"""The page in a real browser, from a file: what it says is what the reports and the native kernels say.
+
+It is built from a ladder of two rungs that were trained on a few real digits, and measured by the stage `climb`.
+"""
+
+import base64
+import csv
+import gzip
+import json
+import re
+import shutil
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import started
+from conftest import made_once
+from PIL import Image
+from projects import REPOSITORY, TEST_IMAGES, assert_one_clear_line, run_module
+
+from ladder import cards
+from ladder.data.tensors import read_tensors, write_tensors
+from ladder.files import write_bytes
+from ladder.models.prepare import prepare
+from ladder.runs import store
+from ladder.site import charts, data_sets, networks
+from ladder.site.charts import Script, chart_scripts
+from ladder.site.folder import as_script
+
+pytestmark = pytest.mark.slow
+SEEDS = {"quick": 2, "longer": 1}
+WIDTHS = (360, 768, 1280)
+
+
+@pytest.fixture(scope="session")
+def npm():
+    """Skips where the page cannot be built."""
+    if not shutil.which("npm"):
+        pytest.skip("the page: npm is not installed")
+
+
+@pytest.fixture(scope="session")
+def project(npm, trained, tmp_path_factory, worker_id):
+    """Return a project whose two rungs are trained and measured, with its page built."""
+
+    def build(folder):
+        shutil.copytree(trained[0], folder)
+        labels = read_tensors(folder / "data/processed/test.safetensors")["labels"]
+        counts = np.bincount(labels, minlength=10)
+        classes = [{"digit": digit, "train": 200, "test": int(count)} for digit, count in enumerate(counts)]
+        about = {"classes": classes, "test_images": TEST_IMAGES, "kinds": {"0": "employees", "4": "students"}}
+        (folder / "reports/data.json").write_text(json.dumps(about))
+        rows = "".join(f"{index},{label},{2000 + index // 3},4\n" for index, label in enumerate(labels.tolist()))
+        (folder / "reports/test_images.csv").write_text(f"index,label,group,kind\n{rows}")
+        for rung, seeds in SEEDS.items():
+            done = run_module("stages.climb", folder, rung, "--seeds", str(seeds), DIGIT_LADDER_WORKERS="1")
+            assert done.returncode == 0, done.stderr
+        done = run_module("commands.page", folder)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, worker_id, "page", build)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with started() as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(browser, project):
+    """Return a function that opens a view of the page. No view may report an error, or ask for more than files."""
+    contexts, faults = [], []
+
+    def open_view(view="", **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "request",
+            lambda asked: None if asked.url.startswith(("file:", "data:", "blob:")) else faults.append(asked.url),
+        )
+        page.goto(f"file://{project}/site/index.html{view and f'#/mnist/{view}'}")
+        page.wait_for_selector("h1")
+        return page
+
+    yield open_view
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def committed(project, rung, file, seed=None):
+    """Return the rows of a rung's report."""
+    with (project / f"reports/rungs/{rung}/{file}").open() as report:
+        return [row for row in csv.DictReader(report) if seed is None or int(row["seed"]) == seed]
+
+
+def reached(project, rung):
+    """Return the accuracy of each seed's last epoch."""
+    last = {row["seed"]: float(row["accuracy"]) for row in committed(project, rung, "curves.csv")}
+    return list(last.values())
+
+
+def charts_drawn(page, number):
+    page.wait_for_function(f"document.querySelectorAll('.chart svg').length === {number}")
+
+
+# --- results ----------------------------------------------------------------------------------------------------
+
+
+def test_the_table_has_the_reports_numbers_and_sorts_by_any_column(opened, project):
+    page = opened()
+    means = {rung: np.mean(reached(project, rung)) for rung in SEEDS}
+    head, cells = (
+        page.locator(".sorted thead th"),
+        "[...document.querySelectorAll('.sorted tbody tr')].map((row) => row.innerText)",
+    )
+    column = head.all_inner_texts().index("accuracy, %")
+    shown = {row.split()[0]: row.split("\t")[column] for row in page.evaluate(cells)}
+    assert shown == {rung: f"{mean:.2f}" for rung, mean in means.items()}
+
+    falling = sorted(means, key=means.get, reverse=True)
+    for expected, told in ((falling, "descending"), (falling[::-1], "ascending")):
+        head.nth(column).get_by_role("button").press("Enter")
+        assert [row.split()[0] for row in page.evaluate(cells)] == expected
+        assert head.nth(column).get_attribute("aria-sort") == told
+    assert page.locator(".sorted [aria-sort]").count() == 1
+
+
+def test_the_chart_has_a_mark_for_every_seed_and_leads_to_a_rung(opened):
+    page = opened()
+    charts_drawn(page, 1)
+    marks = page.locator(".chart g.mark-symbol.role-mark")
+    assert sorted(of.locator("path").count() for of in marks.all()) == [0, len(SEEDS), sum(SEEDS.values())]
+    page.get_by_label("From left to right").select_option("parameters")
+    charts_drawn(page, 1)
+    marks.last.locator("path").first.click()
+    page.wait_for_url(re.compile("#/mnist/rung/(quick|longer)$"))
+    page.wait_for_function("document.activeElement.tagName === 'H1'")  # so that a screen reader goes on there
+
+
+def test_a_rungs_page_shows_its_network_its_curves_and_who_wrote_what_it_misread(opened, project):
+    page = opened("rung/quick")
+    charts_drawn(page, 2)
+    misread = Counter(int(row["index"]) for row in committed(project, "quick", "errors.csv"))
+    assert f"{len(misread)} images were misread by one seed or more" in page.inner_text("main")
+    pictures = page.locator(".digits li")
+    seeds = max(misread.values())
+    first = pictures.first.inner_text()
+    assert f"by {seeds} of 2 seeds" in first
+    number = int(re.search(r"image (\d+)", first)[1])
+    assert misread[number] == seeds
+    assert f"writer {2000 + number // 3}, students" in first
+    digit = read_tensors(project / "data/processed/test.safetensors")["images"][number, 0].numpy()
+    np.testing.assert_array_equal(pixels_of(page, ".digits canvas"), digit)
+
+    table = cards.layer_table(cards.resolve("quick", cards=project / cards.CARDS))
+    rows = page.get_by_role("region", name="Network layer by layer").locator("tbody tr").all_inner_texts()
+    assert [row.split("\t")[3].strip() for row in rows] == [str(row.receptive_field) for row in table]
+
+
+def test_two_rungs_side_by_side_say_what_compare_says(opened, project):
+    done = run_module("commands.compare", project, "quick", "longer", "--json")
+    facts = json.loads(done.stdout)["comparisons"][0] if done.returncode == 0 else pytest.fail(done.stderr)
+    page = opened("compare/quick/longer")
+    text = page.inner_text("main")
+    assert (
+        page.inner_text("#verdict").replace("−", "-").startswith(f"{facts['verdict']}: {facts['change']:+.2f} points")
+    )
+    assert f"Images fixed: {len(facts['images']['fixed'])}" in text
+    assert f"Images broken: {len(facts['images']['broken'])}" in text
+    page.get_by_role("button", name="Swap").click()
+    page.wait_for_url(re.compile("compare/longer/quick$"))
+    page.wait_for_function("document.querySelector('h1').textContent === 'longer → quick'")
+    swapped = {"better": "worse", "worse": "better"}.get(facts["verdict"], facts["verdict"])
+    assert page.inner_text("#verdict").replace("−", "-").startswith(f"{swapped}: {-facts['change']:+.2f} points")
+    assert f"Images fixed: {len(facts['images']['broken'])}" in page.inner_text("main")
+
+
+# --- networks ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rung", SEEDS)
+def test_all_test_images_are_misread_in_the_page_as_in_the_reports(opened, project, rung):
+    """The oracle is errors.csv, which the native kernels wrote: index, label, reading and confidence."""
+    page = opened("draw")
+    page.get_by_label("Network", exact=False).and_(page.locator("select")).select_option(rung)
+    page.get_by_role("button", name=f"Read all {TEST_IMAGES} test images").click()
+    page.wait_for_function("document.getElementById('check').textContent.includes('misread, in')")
+    expected = committed(project, rung, "errors.csv", seed=0)
+    said = page.inner_text("#check")
+    assert f"{TEST_IMAGES - len(expected)} of {TEST_IMAGES} read correctly" in said
+    assert f"All {len(expected)} lines are those of errors.csv" in said
+    lines = page.evaluate(
+        f"kept('mnist', '{rung}').then(async (n) => misreadLines(n, await testImages('mnist'), () => 0))"
+    )
+    assert lines == [",".join(list(row.values())[1:]) for row in expected]
+
+
+def test_a_difference_from_the_reports_is_told(opened):
+    said = opened("draw").evaluate(
+        "checked({ rung: 'a', seed: 0, expected: ['1,2,3,0.5', '4,5,6,0.5'] }, ['1,2,3,0.5', '4,5,6,0.6'], 10, 1)"
+    )
+    assert "2 lines differ" in said
+
+
+def pixels_of(page, canvas):
+    """Return the grey pixels of a canvas of 28 x 28."""
+    script = f"[...document.querySelector('{canvas}').getContext('2d').getImageData(0, 0, 28, 28).data]"
+    return np.array(page.evaluate(script)).reshape(28, 28, 4)[..., 0]
+
+
+@pytest.mark.parametrize("dark_on_light", [True, False])
+def test_a_picture_of_a_test_image_becomes_that_image_again(opened, project, tmp_path, dark_on_light):
+    """The oracle is MNIST, ten times as large, which is prepared back to what it was."""
+    images = read_tensors(project / "data/processed/test.safetensors")["images"][:40, 0].numpy()
+    page = opened("draw")
+    for number, image in enumerate(images):
+        large = image.repeat(10, 0).repeat(10, 1)
+        Image.fromarray(255 - large if dark_on_light else large).save(tmp_path / f"{number}.png")
+        page.evaluate("document.querySelector('#said span').textContent = 'waiting'")
+        page.locator("input[type=file]").set_input_files(tmp_path / f"{number}.png")
+        page.wait_for_function("document.querySelector('#said').textContent.includes('reads')")
+        if is_clear(image):
+            assert np.abs(pixels_of(page, ".seen") - image).max() <= 1
+
+
+def test_a_drawing_is_prepared_as_predict_prepares_it(opened):
+    """The oracle is ladder.models.prepare, on the pixels of the pad; its sums run in another order."""
+    page = opened("draw")
+    box = page.locator("#pad").bounding_box()
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        page.get_by_role("button", name="Clear").click()
+        by_mouse(page, [(box["x"] + x, box["y"] + y) for x, y in rng.uniform(15, 265, (4, 2))])
+        page.wait_for_selector(".answer")
+        drawn = "document.getElementById('pad').getContext('2d').getImageData(0, 0, 280, 280).data"
+        pixels = np.array(page.evaluate(f"[...{drawn}]"), dtype=np.uint8).reshape(280, 280, 4)
+        assert np.abs(pixels_of(page, ".seen") - prepare(pixels).image.astype(int)).max() <= 1
+
+
+def is_clear(image):
+    """Return whether rounding moves an image by no pixel: its edge is no faint one, its middle not between two."""
+    sharp = all(
+        (image > 0).any(axis).nonzero()[0][[0, -1]].tolist() == (image > 32).any(axis).nonzero()[0][[0, -1]].tolist()
+        for axis in (0, 1)
+    )
+    mass = image / image.sum()
+    centre = [(mass.sum(1 - axis) * np.arange(28)).sum() for axis in (0, 1)]
+    return sharp and all(abs(of - 14) < 0.45 for of in centre)
+
+
+ONE = [(150, 50), (140, 130), (132, 230)]
+SEVEN = [(80, 60), (200, 60), (160, 150), (130, 235)]
+
+
+@pytest.mark.parametrize(("strokes", "digit"), [(ONE, 1), (SEVEN, 7)])
+@pytest.mark.parametrize("by", ["mouse", "finger"])
+def test_a_drawn_digit_is_read(opened, strokes, digit, by):
+    page = opened("draw", viewport={"width": 360, "height": 740}, has_touch=by == "finger")
+    box = page.locator("#pad").bounding_box()
+    points = [(box["x"] + x * box["width"] / 280, box["y"] + y * box["height"] / 280) for x, y in strokes]
+    {"mouse": by_mouse, "finger": by_finger}[by](page, points)
+    page.wait_for_selector(".answer")
+    assert page.locator("[data-rung=longer] .read").inner_text() == str(digit)
+    assert f"longer reads {digit}" in page.inner_text("[role=status]")
+    percents = [
+        float(text.split()[0]) for text in page.locator("[data-rung=longer] dd").all_inner_texts() if text.strip()
+    ]
+    assert len(percents) == 10
+    assert sum(percents) == pytest.approx(100, abs=0.5)
+    page.get_by_role("button", name="Clear").click()
+    page.wait_for_function("!document.querySelector('.answer')")
+
+
+def by_mouse(page, points):
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=8)
+    page.mouse.up()
+
+
+def by_finger(page, points):
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind, *at):
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in at]})
+
+    touch("touchStart", points[0])
+    for (x, y), (to_x, to_y) in pairwise(points):
+        for step in range(1, 9):
+            touch("touchMove", (x + (to_x - x) * step / 8, y + (to_y - y) * step / 8))
+    touch("touchEnd")
+
+
+def test_another_data_set_can_be_chosen(browser, project, tmp_path):
+    """The page of one data set, with a second one put beside it under another name."""
+    site = shutil.copytree(project / "site", tmp_path / "site")
+    for path in sorted((site / "data/mnist").rglob("*.js")):
+        name = path.relative_to(site / "data/mnist").with_suffix("").as_posix()
+        text = re.search('", "(.+)"', path.read_text())[1]
+        content = json.loads(gzip.decompress(base64.b64decode(text)))
+        if name == "ladder":
+            content |= {"name": "clothes", "title": "Clothes", "classes": [f"class {label}" for label in range(10)]}
+        write_bytes(site / f"data/clothes/{name}.js", as_script(f"clothes/{name}", content))
+    sets = [{"name": "mnist", "title": "MNIST"}, {"name": "clothes", "title": "Clothes"}]
+    (site / "data/sets.js").write_bytes(as_script("sets", sets))
+    page = browser.new_page()
+    page.goto(f"file://{site}/index.html")
+    page.get_by_label("Data").select_option("Clothes")
+    page.wait_for_function("document.querySelector('h1').textContent.startsWith('Clothes')")
+    page.get_by_role("link", name="quick", exact=True).last.click()
+    page.wait_for_selector(".digits li")
+    assert "/clothes/rung/quick" in page.url
+    assert re.match(r"class \d read as class \d", page.locator(".digits li").first.inner_text())
+    page.get_by_role("link", name="Draw a digit").click()
+    page.get_by_role("button", name="Take a test image").click()
+    page.wait_for_selector(".answer")
+    assert re.match(r"class \d$", page.locator(".read").first.inner_text())
+    page.close()
+
+
+# --- for everyone -----------------------------------------------------------------------------------------------
+
+VIEWS = {"": 1, "rung/quick": 2, "compare/quick/longer": 2, "draw": 0}  # {view: its charts}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_has_a_fault_that_axe_finds_at_any_width(opened, view, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe on the page: not installed").Axe()
+    for width in WIDTHS:
+        page = opened(view, color_scheme=scheme, viewport={"width": width, "height": 800})
+        charts_drawn(page, VIEWS[view])
+        found = axe.run(page, options={"preload": False}).response["violations"]  # it would fetch files
+        assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_whole_page_is_reached_by_keyboard(opened):
+    page = opened()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.getElementById('main').contains(document.activeElement)")
+
+
+def test_an_address_that_leads_nowhere_is_told(opened):
+    assert "no such name" in opened("rung/..%2F..%2Felsewhere").inner_text("main")
+
+
+def test_it_paints_within_a_second(opened):
+    page = opened()
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    assert page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") < 1000
+
+
+# --- the folder -------------------------------------------------------------------------------------------------
+
+
+def test_the_committed_ladder_takes_less_than_2_mb_without_digits(npm, tmp_path):
+    shutil.copytree(REPOSITORY / "reports", tmp_path / "reports")
+    shutil.copytree(REPOSITORY / "rungs", tmp_path / "rungs")
+    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    if (REPOSITORY / "models").is_dir():
+        shutil.copytree(REPOSITORY / "models", tmp_path / "models")
+    done = run_module("commands.page", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sum(path.stat().st_size for path in tmp_path.glob("site/**/*") if path.is_file()) < 2_000_000
+
+
+def test_a_published_network_comes_before_the_default_one_and_that_before_the_stores(project, tmp_path, monkeypatch):
+    """Each place holds other numbers of one rung: those of the place that counts come out, with its own report."""
+    folder = shutil.copytree(project, tmp_path / "three")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(store, "RUNS", Path(".runs"))
+    reports = data_sets.read_reports(data_sets.MNIST)
+
+    def found():
+        return {network.rung: network for network in networks.networks(data_sets.MNIST, reports)}
+
+    stored = found()
+    assert {rung: network.report for rung, network in stored.items()} == {
+        rung: Path("reports/rungs", rung) for rung in SEEDS
+    }
+    for name in ("recipe.yaml", "curves.csv", "errors.csv"):
+        shutil.copy(folder / "reports/rungs/quick" / name, folder / "reports")
+    weights = {name: tensor + 1 for name, tensor in stored["quick"].model.weights.items()}
+    write_tensors("data/models/seed-0/epoch-002.safetensors", weights)
+    name = next(iter(weights))
+    assert found()["quick"].report == Path("reports")
+    assert found()["quick"].model.weights[name].equal(weights[name])
+
+    about = {"recipe": cards.recipe_content(stored["quick"].model.recipe), "seed": 1}
+    write_tensors("models/quick.safetensors", stored["longer"].model.weights, json.dumps(about))
+    assert (found()["quick"].model.seed, found()["quick"].report) == (1, Path("reports/rungs/quick"))
+    assert found()["quick"].model.weights[name].equal(stored["longer"].model.weights[name])
+    assert found()["longer"].model.weights[name].equal(stored["longer"].model.weights[name])
+
+
+def test_a_damaged_published_network_is_told(project, tmp_path):
+    folder = shutil.copytree(project, tmp_path / "damaged")
+    (folder / "models").mkdir()
+    (folder / "models/quick.safetensors").write_bytes(b"no network")
+    assert_one_clear_line(run_module("commands.page", folder), "page: models/quick.safetensors: damaged")
+
+
+def test_a_project_without_a_climbed_rung_is_told(ladder, tmp_path):
+    folder = shutil.copytree(ladder, tmp_path / "empty")
+    shutil.rmtree(folder / "reports/rungs")
+    assert_one_clear_line(run_module("commands.page", folder), "page: ", "no rung of MNIST has been climbed")
+    assert not (folder / "site").exists()
+
+
+def test_data_comes_out_of_its_script_as_it_went_in():
+    content = {"text": "Größe", "numbers": [1, 2.5, None], "bytes": bytes(range(256))}
+    script = as_script("a/b", content).decode()
+    packed = re.fullmatch(r'received\("a/b", "([A-Za-z0-9+/=]+)"\);\n', script)[1]
+    found = json.loads(gzip.decompress(base64.b64decode(packed)))
+    assert base64.b64decode(found.pop("bytes")) == content.pop("bytes")
+    assert found == content
+
+
+def test_a_chart_script_that_was_changed_is_fetched_anew_or_refused(tmp_path, monkeypatch):
+    right = Script("small@1", "build/small.js", charts.hashlib.sha256(b"right").hexdigest())
+    monkeypatch.setattr(charts, "SCRIPTS", (right,))
+    (tmp_path / "small@1.js").write_bytes(b"changed")
+    monkeypatch.setattr(charts, "_from_npm", lambda script: b"right")
+    assert chart_scripts(tmp_path) == [b"right"]
+    assert (tmp_path / "small@1.js").read_bytes() == b"right"
+    (tmp_path / "small@1.js").unlink()
+    monkeypatch.setattr(charts, "_from_npm", lambda script: b"another")
+    with pytest.raises(charts.LadderError, match="SHA-256"):
+        chart_scripts(tmp_path)
+    assert list(Path(tmp_path).iterdir()) == []
