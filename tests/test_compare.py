@@ -80,9 +80,7 @@ def test_what_is_small_enough_is_as_good_and_what_is_open_says_what_would_settle
     assert table_row(text, "loss")[3:] == ["-0.0050", "[-0.0073, -0.0027]"]
     write_reports(Path("reports"), runs(5, 54, spread=12))
     _, text = said()
-    assert text.startswith(
-        "**Cannot tell yet whether workspace (net7) is better or worse than HEAD (net7)**: +0.07 "
-    )
+    assert text.startswith("**Cannot tell yet whether workspace (net7) is better or worse than HEAD (net7)**: +0.07 ")
     assert "What the images say: 6 fixed, 0 broken, net +6, each by more than half of the seeds." in text
     assert re.search("What to do: [0-9]+ seeds a side would settle it with 80 % power", text)
 
@@ -123,7 +121,7 @@ def test_images_of_one_writer_count_as_one_where_the_writers_are_known(project, 
     assert "so too on other test images" in said()[1]
     list_images(np.maximum(np.arange(IMAGES) // 100, 1) - 1)
     text = said()[1]
-    assert text.startswith("**workspace (net7) is better than HEAD (net7)**: +0.29 points")
+    assert text.startswith("**workspace (net7) is better than HEAD (net7)**: +0.30 points")
     assert "but on digits of other people it may not hold [-0." in text
 
 

@@ -244,15 +244,13 @@ def test_the_interval_for_new_writers_covers_the_truth(seeds):
         return hand, hand + random.normal(-0.3, 0.4, count)
 
     hand, other = draw(400_000)
-    truth = (
-        100 * (rates(hand, 0, random.normal(0, 0.1, 400_000)) - rates(other, 0, random.normal(0, 0.1, 400_000))).mean()
-    )
+    of_seeds = random.normal(0, 0.1, 400_000)
+    truth = 100 * (rates(hand, of_seeds) - rates(other, of_seeds)).mean()
     covered, groups = 0, np.repeat(np.arange(100), 30)
     for _ in range(1000):
         of_writers = [of[groups] for of in draw(100)]
         sides = [
-            random.random((seeds, 3000)) < rates(of_side, 0, random.normal(0, 0.1, (seeds, 1)))
-            for of_side in of_writers
+            random.random((seeds, 3000)) < rates(of_side, random.normal(0, 0.1, (seeds, 1))) for of_side in of_writers
         ]
         found = new_writers(*sides, groups).interval
         covered += found.low <= truth <= found.high
@@ -295,9 +293,9 @@ def test_no_number_of_seeds_settles_no_difference():
     assert seeds_to_settle(5, 0.05) == 3
 
 
-def test_smallest_shown_is_found_in_80_percent():
+def test_smallest_shown_is_found_in_at_least_80_percent():
     before, after = [99.35, 99.45, 99.40, 99.36, 99.44], [99.44, 99.36, 99.40, 99.45, 99.35]
-    change, deviation = smallest_shown(welch(before, after, IMAGE)), np.std(before, ddof=1)
+    change, deviation = smallest_shown(welch(before, after, IMAGE).error, 5), np.std(before, ddof=1)
     draws = np.random.default_rng(6).normal(0, deviation, (2, 5, 20_000))
-    p = scipy_stats.ttest_ind(draws[0] + change, draws[1], equal_var=True).pvalue
-    assert (p < 0.05).mean() == pytest.approx(0.8, abs=0.02)
+    p = scipy_stats.ttest_ind(draws[0] + change, draws[1], equal_var=False).pvalue
+    assert 0.8 <= (p < 0.05).mean() <= 0.9

@@ -144,7 +144,7 @@ def between_marks(readme: str, content: str) -> str:
 
 
 def summary(rows: list[dict]) -> str:
-    """Return one line on how many rungs there are, and how many reported numbers were reproduced."""
+    """Return one line on how many rungs there are, and how many reported numbers ours do not contradict."""
     counts = Counter(row["reported_verdict"] for row in rows if row["reported_test"] is not None)
     parts = [f"{counts[verdict]} {verdict}" for verdict in (NOT_CONTRADICTED, ABOVE, BELOW)]
     lone = f", {counts[None]} without a verdict (one seed)" if counts[None] else ""

@@ -99,7 +99,7 @@ def _steps_legend(target):
         _mark("our seeds, one by one", marker=".", markersize=5, linestyle=""),
         _mark("reported: one run's best or last epoch", marker="o", linestyle="", markerfacecolor="none"),
         _mark("the step: a difference is shown", linewidth=1.6, alpha=0.5),
-        _mark("the step: no difference shown", linewidth=1.6, alpha=0.5, linestyle=":"),
+        _mark("the step: neither better nor worse is shown", linewidth=1.6, alpha=0.5, linestyle=":"),
         _mark(f"target {target:g} %", color=TARGET, linewidth=1, linestyle="--"),
     ]
 

@@ -173,13 +173,14 @@ def _judged(before, after):
     old, new, step = before.by_seed[PRIMARY.key], after.by_seed[PRIMARY.key], PRIMARY.step(before.misread.shape[1])
     difference, verdict = (found := stats.welch(old, new, step)), found.verdict()
     writers = stats.new_writers(before.misread, after.misread, _groups(before, after))
+    smallest = stats.smallest_shown(difference.error, min(len(old), len(new)))
     settle = stats.seeds_to_settle(difference.change, stats.seed_deviation(old, new, step))
     return _interval(difference.interval) | {
         "verdict": verdict,
         "p": difference.p,
         "margin": difference.margin,
         "again": difference.again,
-        "to_settle": {"seeds": settle, "smallest_shown": stats.smallest_shown(difference)},
+        "to_settle": {"seeds": settle, "smallest_shown": smallest},
         "new_writers": _interval(writers.interval) | {"verdict": writers.verdict()},
         "writers_known": _groups(before, after) is not None,
     }

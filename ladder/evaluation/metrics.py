@@ -15,7 +15,6 @@ from ladder.evaluation import stats
 from ladder.evaluation.numbers import number
 from ladder.exceptions import cut
 
-HIGHER, LOWER, NEITHER = 1, -1, 0  # which direction is better
 STORED_DECIMALS = 4  # in metrics.json, where a metric says nothing else
 ROUNDING = 1e-6  # of the losses and train accuracies in the CSV files
 
@@ -111,15 +110,13 @@ class Metric:
     title: str  # with its unit, as compare's table shows it
     by_seed: Callable[[Tables], list] | None = None
     value: Callable[[Evaluation], float | int | None] | None = None
-    direction: int = NEITHER
     step: Callable[[int], float] = lambda test_images: ROUNDING  # between neighbouring values of one seed
     decimals: int = 2  # that people are shown; 0: whole numbers
     stored_decimals: int = STORED_DECIMALS
     bounds: tuple[float, float] = (0, 100)  # a value outside them makes no sense
     optional: bool = False  # None where it does not apply
     compared: bool = True  # has a line of its own in compare's table
-    primary: bool = False  # the step from one rung to the next is judged by it
-    counts_misread: bool = False  # the misread images of the last weights in another unit: McNemar's test applies
+    primary: bool = False  # it alone gives verdicts; more is better
 
     def of(self, evaluation: Evaluation) -> float | int | None:
         """Return the value for metrics.json."""
@@ -150,10 +147,8 @@ METRICS = (
         "accuracy, %",
         by_seed=accuracies,
         value=lambda of: mean_interval(of)[0],
-        direction=HIGHER,
         step=_one_image,
         primary=True,
-        counts_misread=True,
     ),
     Metric(
         "accuracy_sd", "accuracy's standard deviation, points", value=lambda of: mean_interval(of)[1], optional=True
@@ -164,18 +159,15 @@ METRICS = (
         "errors",
         "misread images",
         by_seed=misread_counts,
-        direction=LOWER,
         step=lambda test_images: 1,
         decimals=1,
         bounds=ANY_COUNT,
-        counts_misread=True,
     ),
-    Metric("loss", "loss", by_seed=losses, direction=LOWER, decimals=4, stored_decimals=6, bounds=ANY_COUNT),
+    Metric("loss", "loss", by_seed=losses, decimals=4, stored_decimals=6, bounds=ANY_COUNT),
     Metric(
         "best_epoch_accuracy",
         "best epoch's accuracy, %",
         by_seed=best_epoch_accuracies,
-        direction=HIGHER,
         step=_one_image,
     ),
     Metric("train_accuracy", "train accuracy, %", value=train_accuracy),
