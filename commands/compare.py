@@ -10,7 +10,8 @@ A name is `workspace`, a rung with reports in it, a Git revision or a DVC experi
 there, through Git: no checkout, no data, no remote. Writes only the file that --pictures names.
 Exit code: 0; 2 for bad input. With --fail-unless not-worse 1 where a loss beyond the tolerance is shown, or a seed of
 the second has collapsed, and 3 where nothing that large is shown but it cannot be ruled out either: too few seeds.
-With --fail-if worse 1 where a loss beyond the tolerance is shown.
+With --fail-if worse 1 where a loss beyond the tolerance is shown. With --receipt 1 where a seed that is trained again
+gives other results than the committed ones; it needs the data, and as long as one run of each changed rung.
 """
 
 import argparse
@@ -49,6 +50,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         type=points,
         metavar="POINTS",
         help=f"a loss of accuracy to accept (default: 0 with --fail-if, {TOLERANCE:g} with --fail-unless)",
+    )
+    parser.add_argument(
+        "--receipt", action="store_true", help="train one random seed of each changed rung of the workspace again"
     )
     parser.add_argument("--json", action="store_true", help="print the same facts as JSON")
     parser.add_argument("--pictures", metavar="FILE.png", help="draw the images that changed most consistently")
@@ -132,13 +136,27 @@ def draw(facts: Mapping, path: Path) -> str:
 def main(given: Sequence[str] | None = None) -> int:
     """Print the comparison and return the exit code."""
     asked = arguments(given)
+    if asked.receipt and asked.after != WORKSPACE:
+        raise LadderError(f"--receipt trains what the workspace has; check out {asked.after} first")
     if asked.pictures is not None:
         check_writable(Path(asked.pictures))
     facts = compare_snapshots(find(asked.before), find(asked.after))
     if asked.pictures is not None:
         facts["pictures"] = draw(facts, Path(asked.pictures))
     print(json.dumps(facts, indent=2) if asked.json else markdown(facts))
-    return exit_code(facts, asked)
+    confirmed = _confirmed(facts) if asked.receipt else True
+    return exit_code(facts, asked) if confirmed else WORSE
+
+
+def _confirmed(facts):
+    """Print a receipt for the results of each changed rung; return whether all come out again."""
+    from ladder.comparison.receipt import receipt  # imports torch, which takes seconds
+
+    changed = [of["rung"] for of in facts["comparisons"]] + [of["rung"] for of in facts["new_rungs"]]
+    found = [receipt(rung) for rung in changed]
+    for _, said in found:
+        print(f"\n{said}")
+    return all(equal for equal, _ in found)
 
 
 def run() -> int:

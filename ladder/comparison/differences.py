@@ -97,7 +97,7 @@ def _changed_reports(before, after, rung):
     if before.of_folder(folders[0]) == after.of_folder(folders[1]):
         return []
     reports = [_report(*of, rung) for of in zip((before, after), folders, strict=True)]
-    return [compare(*reports)]
+    return [compare(*reports) | {"rung": rung}]
 
 
 def _report(snapshot, folder, rung):
