@@ -68,7 +68,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(ladder, trained, two
         wait_until(lambda: sum(bool(tasks) for tasks in client.processing().values()) == 2, process)  # both are busy
         wait_until(lambda: epoch_files(folder), process)  # an epoch has come back, so it is in the middle
         assert len(epoch_files(folder)) < 10
-        assert [len(held) for held in client.has_what().values()] == [2, 2]  # images and labels, sent once
+        assert [len(held) for held in client.has_what().values()] == [4, 4]  # the fields of a Split, sent once
         workers[0].kill()
         output, errors = process.communicate(timeout=120)
         assert len(client.scheduler_info()["workers"]) == 1

@@ -15,6 +15,7 @@ from ladder.cards.losses import Loss
 from ladder.cards.operations import Operation, Sequence
 from ladder.cards.optimizers import Optimizer
 from ladder.comparison.recipes import recipe_changes
+from ladder.data.splits import Split
 from ladder.lanes.weights import start
 from ladder.network.build import build
 from ladder.network.losses import loss_of
@@ -168,8 +169,8 @@ def test_a_loss_without_a_kernel_is_the_one_that_its_word_says():
 
 def test_a_run_by_torch_alone_gives_the_same_bytes_again():
     recipe = small(network=NETWORK, loss="squared", optimizer="rms_prop", learning_rate=0.001)
-    images, labels = made_up(120)
-    first, second = (run(recipe, images, labels, seed=0) for _ in range(2))
+    data = Split(*made_up(120))
+    first, second = (run(recipe, data, seed=0) for _ in range(2))
     assert first[-1].row == second[-1].row
     for kept in ("weights", "optimizer"):
         one, other = (getattr(epochs[-1], kept) for epochs in (first, second))

@@ -17,7 +17,7 @@ def main():
     from ladder.data.synthetic import synthetic_digits
     from ladder.runs.pool import train_seeds, training_pool
 
-    data = synthetic_digits(1000).pick(torch.arange(1000).repeat(60))
+    data = synthetic_digits(1000).pick(torch.arange(1000).repeat(60))._replace(groups=None)
     with training_pool(2) as executor:
         train_seeds(small(epochs=100), data, range(4), executor, Path(sys.argv[1]))
 
