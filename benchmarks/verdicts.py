@@ -2,18 +2,18 @@
 
     python -m benchmarks.verdicts | tee benchmarks/verdicts.txt
 
-It takes about twenty minutes. Every row has DRAWS draws, those with images IMAGE_DRAWS; a rate of 5 % is then known to
+It takes about ten minutes. Every row has DRAWS draws, those with images IMAGE_DRAWS; a rate of 5 % is then known to
 within 0.3 points, or 0.6. Accuracies are whole numbers of images of 10,000, as real ones are. The last part leaves out
-real writers: it needs data/processed/ and reports/rungs/.
+real writers, of the committed reports.
 """
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
+from ladder.comparison.reports import read_report
+from ladder.comparison.snapshots import RUNGS, WORKSPACE, find
 from ladder.evaluation import stats
 from ladder.evaluation.stats import AS_GOOD, BETTER, OPEN, WORSE
 
@@ -135,11 +135,13 @@ def left_out(random: np.random.Generator) -> Iterator[str]:
     the root of their added variances: t of that difference is beyond its 95 % in 5 % of cases, if errors are right.
     """
     yield "The change on half of the writers foretells that on the others, with other seeds, in % (promised: 95)"
-    groups = pd.read_csv("reports/test_images.csv")["group"].to_numpy()
-    sides = {rung: misread(rung, len(groups)) for rung in REAL}
-    for before, after in pairwise(REAL):
-        rates = [_foretold(random, sides[before], sides[after], groups, of) for of in (groups, np.arange(len(groups)))]
-        yield f"  {before:8} -> {after:8} by writer {rates[0]:6.2f}, as if images were independent {rates[1]:6.2f}"
+    snapshot = find(WORKSPACE)
+    for before, after in pairwise(read_report(snapshot, f"{RUNGS}/{rung}", rung) for rung in REAL):
+        groups = after.test.groups
+        clusters = (groups, np.arange(len(groups)))
+        rates = [_foretold(random, before.misread, after.misread, groups, of) for of in clusters]
+        found = f"by writer {rates[0]:6.2f}, as if images were independent {rates[1]:6.2f}"
+        yield f"  {before.name:8} -> {after.name:8} {found}"
 
 
 def _foretold(random, before, after, groups, clusters):
@@ -165,16 +167,6 @@ def _halves(random, side):
     """Return the seeds of a side, bool [seeds, images], in two random halves."""
     order = random.permutation(len(side))
     return side[order[: len(side) // 2]], side[order[len(side) // 2 :]]
-
-
-def misread(rung: str, images: int) -> np.ndarray:
-    """Return bool [seeds, images] of a rung's reports, True where that seed misreads that image."""
-    folder = Path("reports/rungs", rung)
-    seeds = pd.read_csv(folder / "curves.csv")["seed"].nunique()
-    errors = pd.read_csv(folder / "errors.csv")
-    found = np.zeros((seeds, images), dtype=bool)
-    found[errors["seed"], errors["index"]] = True
-    return found
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from commands import compare
 from ladder import cards
 from ladder.board import page
 from ladder.board import pictures as board_pictures
-from ladder.board.rows import facts, in_order
+from ladder.board.rows import facts, in_order, with_q
 from ladder.exceptions import LadderError
 from ladder.files import dump_yaml
 from stages import board
@@ -90,6 +90,12 @@ def test_the_step_is_what_compare_says_and_scipy(project, capsys):
     assert rows()["dropout"]["step_verdict"] == "as good"
     climb("dropout", 98, 96, 95)
     assert rows()["dropout"]["step_verdict"] == "worse"
+
+
+def test_q_values_are_benjamini_and_hochbergs():
+    """By hand: of four sorted p-values the first three times 4/1, 4/2, 4/3; each no larger than the next one."""
+    found = with_q([{"step_p": p} for p in (0.5, None, 0.02, 0.01, 0.04)])
+    assert [row["step_q"] for row in found] == pytest.approx([0.5, None, 0.04, 0.04, 0.16 / 3])
 
 
 def test_one_seed_a_side_has_a_step_of_two_runs_and_no_deviation(project):

@@ -216,7 +216,9 @@ def _meaning(target, rows):
     steps = [row for row in rows if row["step_verdict"]]
     again = ""
     if steps:
-        shown = min(steps, key=lambda row: row["step_verdict"] == OPEN)  # the first clear one, where there is one
+        shown = min(
+            steps, key=lambda row: row["step_verdict"] not in (BETTER, WORSE)
+        )  # the first clear one, where there is one
         again = f" `python -m commands.compare {shown['against']} {shown['rung']}` says it again, with details."
     return [
         "Accuracies in percent, changes in points; *test* is the 10,000 test images, by which the five projects chose "
@@ -231,8 +233,8 @@ def _meaning(target, rows):
         "- **the step**: our change from the rung behind the arrow (the parent, unless the card says `against`), with "
         "its 95 % interval: **better** or **worse** where the interval leaves 0 out; *as good* where two one-sided "
         f"tests at 5 % show that the change lies within ±{AS_GOOD_WITHIN} points; else *cannot tell yet*. Where *q* "
-        f"(Benjamini and Hochberg's, over all {len(steps)} steps) is at most 0.05, 1 in 20 such verdicts is false on "
-        "average."
+        f"(Benjamini and Hochberg's, over all {len(steps)} steps) is at most 0.05, at most 1 in 20 such verdicts is "
+        "false on average."
         f"{_not_surviving(steps)}{again}",
         "- **the reported test accuracy is** one run's, so it is held against the interval in brackets, in which one "
         "more run of ours would fall in 95 % of cases (best epochs against a best epoch, last against last): "

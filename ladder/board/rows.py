@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from statistics import fmean
 
-import numpy as np
+from scipy.stats import false_discovery_control
 
 from ladder.cards import Card, lineage
 from ladder.comparison.differences import collapsed, compare
@@ -43,17 +43,16 @@ def facts(cards: Mapping[str, Card], reports: Mapping[str, Report]) -> list[dict
         for rung, project in in_order(cards).items()
         if rung in reports
     ]
-    return _with_q(rows)
+    return with_q(rows)
 
 
-def _with_q(rows):
-    """Add to each step its q-value: Benjamini and Hochberg's, of all steps that have a p-value.
+def with_q(rows: list[dict]) -> list[dict]:
+    """Return the rows with each step's q-value: Benjamini and Hochberg's, of all steps that have a p-value.
 
-    Of the steps with q at most 0.05, 5 % are false on average (Y. Benjamini and Y. Hochberg, 1995).
+    Of the steps with q at most 0.05, at most 5 % are false on average (Y. Benjamini and Y. Hochberg, 1995).
     """
-    ps = sorted(row["step_p"] for row in rows if row["step_p"] is not None)
-    adjusted = np.minimum.accumulate((np.array(ps) * len(ps) / np.arange(1, len(ps) + 1))[::-1])[::-1]
-    q_of = dict(zip(ps, adjusted.clip(max=1).tolist(), strict=True))
+    ps = [row["step_p"] for row in rows if row["step_p"] is not None]
+    q_of = dict(zip(ps, false_discovery_control(ps).tolist(), strict=True))
     return [row | {"step_q": q_of.get(row["step_p"])} for row in rows]
 
 

@@ -69,14 +69,21 @@ def collapsed(report: Report) -> list[dict]:
         return []
     found = []
     for seed, (misread, curve) in enumerate(zip(report.misread, report.curves, strict=True)):
-        for label, members in enumerate(np.bincount(report.test.labels)):
+        for label, members in enumerate(np.bincount(report.test.labels).tolist()):
             lost = int(misread[report.test.labels == label].sum())
             if members and 2 * lost >= members:
-                low = curve <= 100 - 50 * members / len(misread)
-                since = len(low) - int(low[::-1].argmin()) + 1 if not low.all() else 1
-                about = {"of": report.name, "seed": seed, "class": label, "misread": 100 * lost / int(members)}
-                found.append(about | {"since_epoch": min(since, len(low))})
+                about = {"of": report.name, "seed": seed, "class": label, "misread": 100 * lost / members}
+                found.append(about | {"since_epoch": _low_since(curve, 100 - 50 * members / len(misread))})
     return found
+
+
+def _low_since(curve, limit):
+    """Return the epoch (from 1) from which on accuracies stay at the limit or below, at most the last one.
+
+    curve: float [epochs].
+    """
+    above = np.flatnonzero(curve > limit)
+    return min(int(above[-1]) + 2 if len(above) else 1, len(curve))
 
 
 def _changed_rungs(before, after, rungs):
@@ -84,8 +91,7 @@ def _changed_rungs(before, after, rungs):
     comparisons, not_measured = [], []
     for rung in rungs:
         try:
-            for comparison in _changed_reports(before, after, rung):
-                comparisons.append(comparison | {"step": _step(after, rung)})
+            comparisons += _changed_reports(before, after, rung)
         except NotMeasuredError as error:
             not_measured.append(str(error))
     return comparisons, not_measured
@@ -96,8 +102,8 @@ def _changed_reports(before, after, rung):
     folders = [f"{RUNGS}/{rung}" if rung else snapshot.folder for snapshot in (before, after)]
     if before.of_folder(folders[0]) == after.of_folder(folders[1]):
         return []
-    reports = [_report(*of, rung) for of in zip((before, after), folders, strict=True)]
-    return [compare(*reports) | {"rung": rung}]
+    old, new = (_report(*of, rung) for of in zip((before, after), folders, strict=True))
+    return [compare(old, new) | {"rung": rung, "step": _step(after, rung, new) if rung else None}]
 
 
 def _report(snapshot, folder, rung):
@@ -107,12 +113,12 @@ def _report(snapshot, folder, rung):
     return read_report(snapshot, folder, None if folder == FOLDER else snapshot.name)
 
 
-def _step(snapshot, rung):
-    """Return the comparison of a rung with the one it is judged against, or None where that has no reports."""
+def _step(snapshot, rung, report):
+    """Return the comparison of a rung's Report with the one it is judged against, or None where that has no reports."""
     baseline = _baseline(snapshot, rung)
     if baseline not in snapshot.rungs():
         return None
-    return compare(*(_report(snapshot, f"{RUNGS}/{name}", name) for name in (baseline, rung)))
+    return compare(_report(snapshot, f"{RUNGS}/{baseline}", baseline), report)
 
 
 def _new_rung(snapshot, rung):
@@ -120,7 +126,7 @@ def _new_rung(snapshot, rung):
     facts = {"rung": rung, "baseline": _baseline(snapshot, rung), "comparison": None}
     try:
         report = _report(snapshot, f"{RUNGS}/{rung}", rung)
-        facts["comparison"] = _step(snapshot, rung)
+        facts["comparison"] = _step(snapshot, rung, report)
     except NotMeasuredError as error:
         return facts | {"not_measured": str(error)}
     mean, deviation, _, _ = stats.mean_interval(report.by_seed[PRIMARY.key], PRIMARY.step(report.misread.shape[1]))
@@ -144,24 +150,22 @@ def _baseline(snapshot, rung):
 
 
 def _check_same_images(before, after):
+    if fault := _other_images(before, after):
+        raise LadderError(f"{fault}; only results on the same test images can be compared")
+
+
+def _other_images(before, after):
+    """Return how the test images of two Reports differ, or None."""
     counts = [report.misread.shape[1] for report in (before, after)]
     if counts[0] != counts[1]:
-        raise LadderError(
-            f"{before.name} was measured on {counts[0]:,} test images and {after.name} on {counts[1]:,}; "
-            "only results on the same test images can be compared"
-        )
-    hashes = {report.test.sha256 for report in (before, after)} - {None}
-    if len(hashes) > 1:
-        raise LadderError(
-            f"{before.name} and {after.name} were measured on different test images (test_sha256 in {DATA} differs); "
-            "only results on the same test images can be compared"
-        )
-    shared = before.labels.keys() & after.labels.keys()
-    if other := sorted(index for index in shared if before.labels[index] != after.labels[index]):
-        raise LadderError(
-            f"test image {other[0]} is a {before.labels[other[0]]} for {before.name} and a "
-            f"{after.labels[other[0]]} for {after.name}; only results on the same test images can be compared"
-        )
+        return f"{before.name} was measured on {counts[0]:,} test images and {after.name} on {counts[1]:,}"
+    if len({report.test.sha256 for report in (before, after)} - {None}) > 1:
+        return f"{before.name} and {after.name} were measured on different test images (test_sha256 in {DATA} differs)"
+    for index in sorted(before.labels.keys() & after.labels.keys()):
+        labels = before.labels[index], after.labels[index]
+        if labels[0] != labels[1]:
+            return f"test image {index} is a {labels[0]} for {before.name} and a {labels[1]} for {after.name}"
+    return None
 
 
 def _judged(before, after):
@@ -171,18 +175,18 @@ def _judged(before, after):
         differ = ends.low > 0 or ends.high < 0
         return _interval(ends) | {"verdict": stats.DIFFER if differ else stats.OPEN, "new_writers": None}
     old, new, step = before.by_seed[PRIMARY.key], after.by_seed[PRIMARY.key], PRIMARY.step(before.misread.shape[1])
-    difference, verdict = (found := stats.welch(old, new, step)), found.verdict()
-    writers = stats.new_writers(before.misread, after.misread, _groups(before, after))
+    difference, groups = stats.welch(old, new, step), _groups(before, after)
+    writers = stats.new_writers(before.misread, after.misread, groups)
     smallest = stats.smallest_shown(difference.error, min(len(old), len(new)))
     settle = stats.seeds_to_settle(difference.change, stats.seed_deviation(old, new, step))
     return _interval(difference.interval) | {
-        "verdict": verdict,
+        "verdict": difference.verdict(),
         "p": difference.p,
         "margin": difference.margin,
         "again": difference.again,
         "to_settle": {"seeds": settle, "smallest_shown": smallest},
         "new_writers": _interval(writers.interval) | {"verdict": writers.verdict()},
-        "writers_known": _groups(before, after) is not None,
+        "writers_known": groups is not None,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from ladder.evaluation.metrics import BY_KEY, PRIMARY, Metric
 from ladder.evaluation.numbers import interval, number
 from ladder.evaluation.stats import AS_GOOD, BETTER, DIFFER, OPEN, POWER, WORSE
+from ladder.exceptions import cut
 
 HEAD = ("metric", "before", "after", "change", "95 % interval")
 SHOWN = 10  # images fixed, and as many broken
@@ -160,18 +161,19 @@ def _what_next(comparison):
         ]
     if comparison["verdict"] == AS_GOOD:
         return []
-    images, (seeds, smallest) = comparison["images"], comparison["to_settle"].values()
+    seeds = comparison["to_settle"]["seeds"]
+    smallest = number(comparison["to_settle"]["smallest_shown"], PRIMARY.decimals)
     more = "more than 1,000 seeds" if seeds is None else f"{seeds} seeds"
     return [
-        f"What the images say: {_counts(images)}, each by more than half of the seeds.",
+        f"What the images say: {_counts(comparison['images'])}, each by more than half of the seeds.",
         f"What to do: {more} a side would settle it with {100 * POWER:g} % power, if the true change is the one seen. "
-        f"As many seeds as now show a change of {number(smallest, PRIMARY.decimals)} points or more.",
+        f"As many seeds as now show a change of {smallest} points or more.",
     ]
 
 
 def _step(comparison):
     """Return the verdict on a rung that was climbed again, against the rung by which it is judged."""
-    step = comparison.get("step")
+    step = comparison.get("step")  # a step has none itself
     return [f"Judged against {escaped(step['before'])}: {_sentence(step)}"] if step else []
 
 
@@ -255,4 +257,4 @@ def _more(items, mark=""):
 def _plain(line):
     """Return a line as a code block and a terminal can show it."""
     letters = "".join(letter if letter.isprintable() else " " for letter in line)
-    return letters if len(letters) <= LETTERS else f"{letters[:LETTERS]}…"
+    return cut(letters, LETTERS)

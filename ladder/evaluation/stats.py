@@ -12,7 +12,7 @@ from statistics import fmean, stdev, variance
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import nctdtr, nctdtrinc, stdtr, stdtrit
+from scipy.special import nctdtr, nctdtrinc, ndtri, stdtr, stdtrit
 
 CONFIDENCE = 0.95
 POWER = 0.8
@@ -248,15 +248,15 @@ def _group_noise(before, after, place, known):
     """
     noise = 0.0
     for own, other in ((before, after), (after, before)):
-        known_side = own if len(own) > 1 else other
-        of_one_run = _by_group(known_side.astype(float), place, known).var(axis=0, ddof=1).sum() / own.shape[1] ** 2
+        several = own if len(own) > 1 else other
+        of_one_run = _by_group(several.astype(float), place, known).var(axis=0, ddof=1).sum() / own.shape[1] ** 2
         noise += 100**2 * of_one_run / len(own)
     return noise
 
 
 def _wilson(misread):
     """Return Wilson's 95 % interval of a rate (E. Wilson, 1927)."""
-    images, rate, z = len(misread), float(misread.mean()), 1.959963984540054
+    images, rate, z = len(misread), float(misread.mean()), float(ndtri((1 + CONFIDENCE) / 2))
     middle, reach = rate + z**2 / (2 * images), z * math.sqrt(rate * (1 - rate) / images + z**2 / (4 * images**2))
     return tuple((middle + side * reach) / (1 + z**2 / images) for side in (-1, 1))
 
