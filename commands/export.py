@@ -13,13 +13,20 @@ probabilities[10])`, that allocates nothing. Images are as MNIST's, the digit wh
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ladder.command import name, parser, run_stage
 from ladder.data.splits import read_split
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
 from ladder.paths import PROCESSED
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ladder.models.weights import Model
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -34,7 +41,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     return asked
 
 
-def export_onnx(model, path: Path):
+def export_onnx(model: "Model", path: Path) -> "Callable[[np.ndarray], np.ndarray]":
     """Write an ONNX file and return the function of images that onnxruntime computes with it."""
     try:
         import onnxruntime
@@ -48,7 +55,7 @@ def export_onnx(model, path: Path):
     return lambda images: session.run(None, {IMAGES: images})[0]
 
 
-def export_c(model, path: Path):
+def export_c(model: "Model", path: Path) -> "Callable[[np.ndarray], np.ndarray]":
     """Write a C header and return the function of images that it is when compiled here."""
     from ladder.models.c_header import c_header, compiled
 

@@ -8,17 +8,21 @@ Writes: site/, anew; open site/index.html. .page/, what the compiler and npm kee
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ladder import cards
 from ladder.command import parser, run_stage
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
 
+if TYPE_CHECKING:
+    from ladder.site.data_sets import DataSet
+
 SITE = Path("site")
 CACHE = Path(__file__).parents[1] / ".page"  # beside the code, as .lanes/ is
 
 
-def data_of(data, target: float) -> dict[str, object]:
+def data_of(data: "DataSet", target: float) -> dict[str, object]:
     """Return {name: content} of a data set's files: its ladder, rungs, pairs, networks and test images."""
     from ladder.site import facts, networks
     from ladder.site.data_sets import read_images, read_reports
@@ -36,7 +40,7 @@ def data_of(data, target: float) -> dict[str, object]:
     }
     content |= {f"rungs/{rung}": facts.rung_facts(data, rung) for rung in reports}
     content |= {f"networks/{network['rung']}": network for network in found}
-    if images:
+    if images is not None:
         content["images"] = images
     return {f"{data.name}/{name}": part for name, part in content.items()}
 

@@ -13,9 +13,13 @@ black, fitted into a box of 20 x 20 pixels, centred by mass in 28 x 28.
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ladder.command import name, parser, run_stage
 from ladder.exceptions import LadderError
+
+if TYPE_CHECKING:
+    from ladder.models.prepare import Prepared
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -34,7 +38,7 @@ def picture(text: str) -> Path:
     return Path(text)
 
 
-def prepared(path: Path):
+def prepared(path: Path) -> "Prepared":
     """Return the Prepared of a PNG file. Raises LadderError that names the file."""
     from ladder.models.pictures import read_png
     from ladder.models.prepare import prepare

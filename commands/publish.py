@@ -11,6 +11,7 @@ The seed is not chosen by its accuracy: the card could not say then how good the
 
 import argparse
 import hashlib
+from typing import TYPE_CHECKING
 
 from ladder import cards
 from ladder.command import name, parser, run_stage, whole_number
@@ -18,6 +19,9 @@ from ladder.data.splits import read_split
 from ladder.exceptions import LadderError
 from ladder.files import write_text
 from ladder.runs.plans import read_plan
+
+if TYPE_CHECKING:
+    from ladder.models.weights import Model
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -28,7 +32,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     return reader.parse_args(given)
 
 
-def trained_model(rung: str, seed: int):
+def trained_model(rung: str, seed: int) -> "Model":
     """Return the Model of a run in the store after its last epoch. Raises LadderError where it is not trained."""
     from ladder.models.weights import Model
     from ladder.runs import store

@@ -15,7 +15,7 @@ from ladder.cards.losses import Loss
 from ladder.cards.operations import Operation, Sequence
 from ladder.cards.optimizers import Optimizer
 from ladder.comparison.recipes import recipe_changes
-from ladder.data.splits import Split
+from ladder.data.synthetic import synthetic_digits
 from ladder.lanes.weights import start
 from ladder.network.build import build
 from ladder.network.losses import loss_of
@@ -85,13 +85,6 @@ def new_words():
 
 CONV = {"conv": {"out": 10, "kernel": 5, "stride": 4}}  # 6 x 6 pixels
 NETWORK = [CONV, "prelu", {"max_pool": {"kernel": 3}}, "flatten", "layer_norm", {"linear": {"out": 10}}, "log_softmax"]
-
-
-def made_up(count):
-    """Return uint8 images [count, 1, 28, 28] and labels uint8 [count]."""
-    draws = torch.Generator().manual_seed(0)
-    images = torch.randint(256, (count, 1, 28, 28), generator=draws, dtype=torch.uint8)
-    return images, torch.arange(count, dtype=torch.uint8) % 10
 
 
 @pytest.mark.parametrize("rung", cards.rung_names())
@@ -169,7 +162,7 @@ def test_a_loss_without_a_kernel_is_the_one_that_its_word_says():
 
 def test_a_run_by_torch_alone_gives_the_same_bytes_again():
     recipe = small(network=NETWORK, loss="squared", optimizer="rms_prop", learning_rate=0.001)
-    data = Split(*made_up(120))
+    data = synthetic_digits(120)
     first, second = (run(recipe, data, seed=0) for _ in range(2))
     assert first[-1].row == second[-1].row
     for kept in ("weights", "optimizer"):

@@ -6,6 +6,7 @@ It is built from a ladder of two rungs that were trained on a few real digits, a
 import base64
 import csv
 import gzip
+import hashlib
 import json
 import re
 import shutil
@@ -16,12 +17,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import started
+from clear_digits import is_clear
 from conftest import made_once
 from PIL import Image
 from projects import REPOSITORY, TEST_IMAGES, assert_one_clear_line, run_module
 
 from ladder import cards
 from ladder.data.tensors import read_tensors, write_tensors
+from ladder.exceptions import LadderError
 from ladder.files import write_bytes
 from ladder.models.prepare import prepare
 from ladder.runs import store
@@ -116,10 +119,8 @@ def charts_drawn(page, number):
 def test_the_table_has_the_reports_numbers_and_sorts_by_any_column(opened, project):
     page = opened()
     means = {rung: np.mean(reached(project, rung)) for rung in SEEDS}
-    head, cells = (
-        page.locator(".sorted thead th"),
-        "[...document.querySelectorAll('.sorted tbody tr')].map((row) => row.innerText)",
-    )
+    head = page.locator(".sorted thead th")
+    cells = "[...document.querySelectorAll('.sorted tbody tr')].map((row) => row.innerText)"
     column = head.all_inner_texts().index("accuracy, %")
     shown = {row.split()[0]: row.split("\t")[column] for row in page.evaluate(cells)}
     assert shown == {rung: f"{mean:.2f}" for rung, mean in means.items()}
@@ -166,7 +167,8 @@ def test_a_rungs_page_shows_its_network_its_curves_and_who_wrote_what_it_misread
 
 def test_two_rungs_side_by_side_say_what_compare_says(opened, project):
     done = run_module("commands.compare", project, "quick", "longer", "--json")
-    facts = json.loads(done.stdout)["comparisons"][0] if done.returncode == 0 else pytest.fail(done.stderr)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)["comparisons"][0]
     page = opened("compare/quick/longer")
     text = page.inner_text("main")
     assert (
@@ -242,17 +244,6 @@ def test_a_drawing_is_prepared_as_predict_prepares_it(opened):
         drawn = "document.getElementById('pad').getContext('2d').getImageData(0, 0, 280, 280).data"
         pixels = np.array(page.evaluate(f"[...{drawn}]"), dtype=np.uint8).reshape(280, 280, 4)
         assert np.abs(pixels_of(page, ".seen") - prepare(pixels).image.astype(int)).max() <= 1
-
-
-def is_clear(image):
-    """Return whether rounding moves an image by no pixel: its edge is no faint one, its middle not between two."""
-    sharp = all(
-        (image > 0).any(axis).nonzero()[0][[0, -1]].tolist() == (image > 32).any(axis).nonzero()[0][[0, -1]].tolist()
-        for axis in (0, 1)
-    )
-    mass = image / image.sum()
-    centre = [(mass.sum(1 - axis) * np.arange(28)).sum() for axis in (0, 1)]
-    return sharp and all(abs(of - 14) < 0.45 for of in centre)
 
 
 ONE = [(150, 50), (140, 130), (132, 230)]
@@ -429,7 +420,7 @@ def test_data_comes_out_of_its_script_as_it_went_in():
 
 
 def test_a_chart_script_that_was_changed_is_fetched_anew_or_refused(tmp_path, monkeypatch):
-    right = Script("small@1", "build/small.js", charts.hashlib.sha256(b"right").hexdigest())
+    right = Script("small@1", "build/small.js", hashlib.sha256(b"right").hexdigest())
     monkeypatch.setattr(charts, "SCRIPTS", (right,))
     (tmp_path / "small@1.js").write_bytes(b"changed")
     monkeypatch.setattr(charts, "_from_npm", lambda script: b"right")
@@ -437,6 +428,6 @@ def test_a_chart_script_that_was_changed_is_fetched_anew_or_refused(tmp_path, mo
     assert (tmp_path / "small@1.js").read_bytes() == b"right"
     (tmp_path / "small@1.js").unlink()
     monkeypatch.setattr(charts, "_from_npm", lambda script: b"another")
-    with pytest.raises(charts.LadderError, match="SHA-256"):
+    with pytest.raises(LadderError, match="SHA-256"):
         chart_scripts(tmp_path)
     assert list(Path(tmp_path).iterdir()) == []

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from clear_digits import is_clear
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -25,19 +26,7 @@ def picture(share, figure=BLACK, ground=WHITE):
 
 @pytest.fixture(scope="module")
 def images(digits):
-    """Return 200 images of MNIST, uint8 [200, 28, 28], that a rounding of pixels moves by no pixel.
-
-    Their outermost pixels are no fainter than an eighth, and their centre of mass is not half-way between two pixels.
-    """
-
-    def is_clear(image):
-        sharp = all(
-            (image > 0).any(axis).nonzero()[0][[0, -1]].tolist()
-            == (image > 32).any(axis).nonzero()[0][[0, -1]].tolist()
-            for axis in (0, 1)
-        )
-        return sharp and all(abs(centre - 14) < 0.45 for centre in ndimage.center_of_mass(image))
-
+    """Return 200 clear images of MNIST, uint8 [200, 28, 28]."""
     return np.array([image for image in digits[0][:1500, 0].numpy() if is_clear(image)][:200])
 
 

@@ -12,7 +12,7 @@ from ladder.exceptions import LadderError
 
 Row = Mapping[str, str]
 OWN = "own"  # in place of a project's number
-NEEDED = ("rung", "project", "parameters", "accuracy")
+NUMBERS = ("parameters", "accuracy")  # which every row has
 ROOMY = 110  # columns, from which on there is room for all
 LEGEND = "±: deviation of the seeds; [ ]: 95 % interval of the step"
 COLOURS = {"better": "green", "worse": "red"}
@@ -23,9 +23,8 @@ def read_rows(content: str) -> list[dict[str, str]]:
     rows = list(csv.DictReader(io.StringIO(content)))
     try:
         for row in rows:
-            for key in NEEDED:
-                if key not in ("rung", "project"):
-                    float(row[key])
+            for key in NUMBERS:
+                float(row[key])
             row["rung"], row["project"] = row["rung"] or NONE, row["project"] or OWN
     except (KeyError, TypeError, ValueError):
         raise LadderError("reports/ladder.csv is damaged; `git restore reports/ladder.csv` brings it back") from None

@@ -6,10 +6,7 @@ each level of residual connections.
 
 import ctypes
 import math
-import os
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ladder.cards import CLASSES, parameters
-from ladder.exceptions import LadderError
+from ladder.compiler import compile_c
 from ladder.lanes.build import CACHE
 from ladder.lanes.resample import resize_weights
 from ladder.models.layers import Trained, not_exported, scale_and_shift, trained_layers
@@ -133,8 +130,8 @@ class _Program:
         body = "\n".join(f"    {line}" for line in [*buffers, *self.calls])
         signature = f"void {self.name}_predict(const unsigned char image[{FIELD**2}], float probabilities[{CLASSES}])"
         parts = [head + ("#include <math.h>\n" if needs_math else ""), *self.constants]
-        parts += [*_functions(self.used, self.name), f"static inline {signature} {{\n{body}\n}}", "#endif\n"]
-        return "\n\n".join(part.rstrip("\n") if part != "#endif\n" else part for part in parts)
+        parts += [*_functions(self.used, self.name), f"static inline {signature} {{\n{body}\n}}", "#endif"]
+        return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
 def _conv(program, layer):
@@ -227,7 +224,7 @@ void predict_all(const unsigned char *images, float *probabilities, int count) {
     with tempfile.TemporaryDirectory() as folder:
         source, library = Path(folder, "model.c"), Path(folder, "model.so")
         source.write_text(program)
-        _compile(source, library)
+        compile_c("the C header", [*FLAGS, str(source), "-o", str(library)], CACHE)
         loaded = ctypes.CDLL(str(library))
 
     def predict(images):
@@ -236,18 +233,3 @@ void predict_all(const unsigned char *images, float *probabilities, int count) {
         return out
 
     return predict
-
-
-def _compile(source, library):
-    """Compile a C file into a library with the compiler of the kernels. Raises LadderError."""
-    caches = {name: str(CACHE / "zig") for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
-    done = subprocess.run(
-        [sys.executable, "-m", "ziglang", "cc", *FLAGS, str(source), "-o", str(library)],
-        env=os.environ | caches,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip()[:200])
-        raise LadderError(f"the C header does not compile: {said}")

@@ -1,16 +1,15 @@
 """The card of a published model: what it expects, how good it is, and by whom it may be used."""
 
 from ladder.cards import parameters
+from ladder.models.prepare import FIELD
 from ladder.models.weights import Model, published_path
-
-SIDE = 28
 
 
 def model_card(model: Model, title: str, misread: int, images: int, sha256: str) -> str:
     """Return models/<rung>.md. title: the rung's; misread: how many of so many test images; sha256: of the weights."""
     recipe, path = model.recipe, published_path(model.name)
     size = recipe.input.size
-    resized = f" The network itself resizes it to {size}×{size}." if size != SIDE else ""
+    resized = f" The network itself resizes it to {size}×{size}." if size != FIELD else ""
     accuracy = 100 * (1 - misread / images)
     return f"""# {model.name}: {title}
 
@@ -27,7 +26,7 @@ A network that reads one handwritten digit. It has {parameters(recipe):,} parame
 | accuracy | {accuracy:.2f} % of MNIST's {images:,} test images, {misread} misread: of this one seed |
 | other seeds | [reports/ladder.md](../reports/ladder.md) has their mean and interval |
 
-**What it expects.** {SIDE}×{SIDE} grey pixels from 0 to 255, the digit white on black, fitted into a box of 20×20
+**What it expects.** {FIELD}×{FIELD} grey pixels from 0 to 255, the digit white on black, fitted into a box of 20×20
 pixels with its aspect ratio kept, and centred by its mass.{resized} A pixel is divided by 255; then
 {recipe.input.mean:g} is subtracted, and the result is divided by {recipe.input.std:g}. `python -m commands.predict`
 prepares any picture so. [docs/use_the_model.md](../docs/use_the_model.md) shows other ways to use the model.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import safetensors
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ladder import cards
 from ladder.cards import Recipe, recipe_content
@@ -36,12 +36,16 @@ class Model:
     def probabilities(self, images: Tensor) -> Tensor:
         """Return class probabilities float64 [N, 10] of uint8 images [N, 1, 28, 28], as the engine computes them."""
         torch.set_num_threads(1)
+        return probabilities(self.recipe, infer(self.network(), prepare(images, self.recipe), self.recipe))
+
+    def network(self) -> nn.Module:
+        """Return the network with its weights. Raises LadderError where they are of another network."""
         network = build(self.recipe, seed=0)
         try:
             network.load_state_dict(self.weights)
         except RuntimeError:
             raise LadderError(f"the weights of {self.name} do not fit its recipe; train it anew") from None
-        return probabilities(self.recipe, infer(network, prepare(images, self.recipe), self.recipe))
+        return network
 
 
 def find(name: str | None = None) -> Model:
@@ -51,10 +55,10 @@ def find(name: str | None = None) -> Model:
 
 def read_default() -> Model:
     """Return what the pipeline trained last: seed 0 after its last epoch. Raises LadderError where it is not there."""
-    plan, where = REPORTS / "recipe.yaml", "`make repro` trains the default model, or name another with --model"
+    plan, where = REPORTS / "recipe.yaml", "`make repro` trains the default model, or name a published one"
     if not plan.is_file():
         raise LadderError(f"there is no {plan}; {where}")
-    recipe = _on_cpu(cards.read_recipe(plan))
+    recipe = on_cpu(cards.read_recipe(plan))
     path = model_path(0, recipe.epochs)
     if not path.is_file():
         raise LadderError(f"there is no {path}; {where}: {_published()}")
@@ -74,7 +78,7 @@ def read_published(name: str) -> Model:
         recipe, seed = about["recipe"], int(about["seed"])
     except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError):
         raise LadderError(f"{path}: damaged, or not from `python -m commands.publish`; `git restore {path}`") from None
-    return Model(_on_cpu(cards.validated(Recipe, recipe, path)), seed, read_tensors(path))
+    return Model(on_cpu(cards.validated(Recipe, recipe, path)), seed, read_tensors(path))
 
 
 def write_published(model: Model) -> Path:
@@ -96,9 +100,10 @@ def published_path(name: str) -> Path:
     return PUBLISHED / f"{name}.safetensors"
 
 
+def on_cpu(recipe: Recipe) -> Recipe:
+    """Return a Recipe that computes on the CPU, wherever it was trained."""
+    return recipe.model_copy(update={"device": "cpu"})
+
+
 def _published():
     return ", ".join(sorted(path.stem for path in PUBLISHED.glob("*.safetensors"))) or "none"
-
-
-def _on_cpu(recipe):
-    return recipe.model_copy(update={"device": "cpu"})

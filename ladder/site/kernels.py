@@ -4,13 +4,10 @@ WebAssembly has no fused multiply-add; lanes.h then computes it exactly, so that
 Vectors of 128 bits (simd128) are part of WebAssembly since 2021.
 """
 
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from ladder.exceptions import LadderError
+from ladder.compiler import compile_c
 from ladder.lanes import build
 
 CALLED = ("block_work", "block_forward", "normalise", "softmax_forward", "log_softmax_forward")
@@ -30,13 +27,8 @@ def web_assembly(cache: Path) -> bytes:
     Its exports are `CALLED`, `memory` and `__heap_base`, the first address that the module leaves free. Raises
     LadderError where it cannot be compiled.
     """
-    caches = {name: str(cache / "zig") for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "kernels.wasm"
         sources = sorted(map(str, build.KERNELS.glob("*.c")))
-        command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *sources, "-o", str(made)]
-        done = subprocess.run(command, env=os.environ | caches, capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
-            raise LadderError(f"the kernels do not compile for WebAssembly: {said[0] if said else 'it says nothing'}")
+        compile_c("the WebAssembly of the kernels", [*FLAGS, *sources, "-o", str(made)], cache)
         return made.read_bytes()

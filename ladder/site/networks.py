@@ -23,7 +23,8 @@ from ladder.files import read_yaml
 from ladder.lanes.blocks import LANES, Block, sizes_of
 from ladder.lanes.network import blocks_in
 from ladder.lanes.pixels import pixel_values
-from ladder.models.weights import PUBLISHED, Model, read_default, read_published
+from ladder.models.prepare import FIELD
+from ladder.models.weights import PUBLISHED, Model, on_cpu, read_default, read_published
 from ladder.network.build import build
 from ladder.paths import PROCESSED, REPORTS, model_path
 from ladder.runs import store
@@ -31,7 +32,6 @@ from ladder.site.data_sets import DataSet, read_rows
 
 LARGEST = 16_000  # parameters; more would make the answer late
 MOST = 10  # networks, of 60 kB at most, so that the page stays below 2 MB
-SIDE = 28  # pixels; what is resized first is not run in the page
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,8 @@ def packed(network: Network) -> dict:
     steps: one for each call: a C struct for a block, where its parts begin in `numbers`, and the size of its output;
     or the name of a function. expected: the rows of errors.csv of this seed, or None where they are of other bits.
     """
-    recipe = network.model.recipe
-    module = build(recipe, seed=0)
-    try:
-        module.load_state_dict(network.model.weights)
-    except RuntimeError:
-        raise LadderError(f"the weights of {recipe.rung} do not fit its recipe; train it anew") from None
-    numbers, steps = [], []
-    for block, product, norm in blocks_in(module, (1, recipe.input.size, recipe.input.size)):
+    recipe, numbers, steps = network.model.recipe, [], []
+    for block, product, norm in blocks_in(network.model.network(), (1, recipe.input.size, recipe.input.size)):
         steps.append({"function": block} if isinstance(block, str) else _step(block, product, norm, numbers))
     return {
         "rung": recipe.rung,
@@ -108,10 +102,10 @@ def _rungs(found):
 
 def _runs_in_page(network):
     recipe = network.model.recipe
-    if recipe.input.size != SIDE or cards.parameters(recipe) > LARGEST:
+    if recipe.input.size != FIELD or cards.parameters(recipe) > LARGEST:  # the page does not resize
         return False
     try:
-        blocks_in(build(recipe, seed=0), (1, SIDE, SIDE))
+        blocks_in(build(recipe, seed=0), (1, FIELD, FIELD))
     except LadderError as error:  # a word without a kernel
         print(f"page: {recipe.rung} cannot be run in the page: {error}", file=sys.stderr)
         return False
@@ -138,8 +132,7 @@ def _stored(data, rungs):
         run = store.folder_of(recipe, train, 0)
         epochs = store.load(run, recipe.epochs) if run.is_dir() else []
         if len(epochs) == recipe.epochs:
-            on_cpu = recipe.model_copy(update={"device": "cpu"})
-            found.append(Network(Model(on_cpu, 0, epochs[-1].weights), folder))
+            found.append(Network(Model(on_cpu(recipe), 0, epochs[-1].weights), folder))
     return found
 
 

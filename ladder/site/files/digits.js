@@ -1,7 +1,7 @@
 "use strict";
 // Pictures of test images, where the page was built with them, and what is said of a misread one.
 
-const SIDE = 28;
+const SIDE = 28, PIXELS = SIDE * SIDE; // of an image
 const SHOWN = 48; // at first; a button shows the rest
 
 const decoded = new Map(); // data set -> promise of its images
@@ -14,14 +14,14 @@ function testImages(set) {
   return decoded.get(set);
 }
 
-/** Paint an image, Uint8Array [784], onto a canvas of 28 by 28. */
+/** Paint an image, Uint8Array [PIXELS], onto a canvas of SIDE by SIDE. */
 function paint(canvas, pixels) {
   const data = new ImageData(SIDE, SIDE);
   pixels.forEach((value, i) => data.data.set([value, value, value, 255], 4 * i));
   canvas.getContext("2d").putImageData(data, 0, 0);
 }
 
-/** Return {image: {label, seeds: {seed: prediction}}} from the rows [seed, image, label, prediction, confidence]. */
+/** Return a Map of image -> {image, label, predictions: one for each seed that misread it} from the rows [seed, image, label, prediction, confidence]. */
 function misreadBy(errors) {
   const found = new Map();
   for (const [seed, image, label, prediction] of errors) {
@@ -50,7 +50,7 @@ function pictureList(ladder, digits, writers) {
 
 function picture(ladder, digit, writers) {
   const canvas = ladder.pictures && element("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": `test image ${digit.image}` });
-  if (canvas) testImages(ladder.name).then(({ images }) => paint(canvas, images.subarray(784 * digit.image, 784 * (digit.image + 1))));
+  if (canvas) testImages(ladder.name).then(({ images }) => paint(canvas, images.subarray(PIXELS * digit.image, PIXELS * (digit.image + 1))));
   const writer = writers[digit.image];
   return element("li", {}, canvas, ...[...digit.text, `image ${digit.image}`, writer && `writer ${writer}`]
     .filter(Boolean).map((line) => element("div", {}, line)));

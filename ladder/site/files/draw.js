@@ -53,7 +53,7 @@ class Reader {
     const { images, labels } = await testImages(this.set);
     const index = Math.floor(Math.random() * labels.length);
     this.pad.clear();
-    this.show(images.slice(784 * index, 784 * (index + 1)), `Test image ${index}, a ${this.ladder.classes[labels[index]]}. `);
+    this.show(images.slice(PIXELS * index, PIXELS * (index + 1)), `Test image ${index}, a ${this.ladder.classes[labels[index]]}. `);
   }
 
   async open(file) {
@@ -72,7 +72,7 @@ class Reader {
 
   show(image, about) {
     Object.assign(this, { image, about });
-    paint(this.seen, image ?? new Uint8Array(784));
+    paint(this.seen, image ?? new Uint8Array(PIXELS));
     this.answer();
   }
 

@@ -29,10 +29,6 @@ function interval(low, high, decimals = 2) {
   return low == null ? "" : `[${number(low, decimals)}, ${number(high, decimals)}]`;
 }
 
-function mean(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
 /** Return a verdict as an element; its words carry the meaning, colour only repeats it. */
 function verdict(text) {
   if (!text) return "";

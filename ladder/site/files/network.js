@@ -4,14 +4,13 @@
 // missing fused multiply-add is computed exactly.
 
 const LANES = 16;
-const INSIDE = 784; // pixels of an image
 let compiled; // promise of the WebAssembly.Module
 
 /** Return a promise of a Network that is ready to read. */
 async function networkOf(set, rung) {
   compiled ??= load("kernels").then((text) => WebAssembly.compile(bytesOf(text)));
   const [module, packed] = await Promise.all([compiled, load(`${set}/networks/${rung}`)]);
-  return new Network((await WebAssembly.instantiate(module)), packed);
+  return new Network(await WebAssembly.instantiate(module), packed);
 }
 
 class Network {
@@ -20,11 +19,11 @@ class Network {
     Object.assign(this, { kernels, packed, classes: packed.steps.findLast((step) => step.outputs).outputs });
     this.end = kernels.__heap_base.value;
     const numbers = floatsOf(packed.numbers), values = floatsOf(packed.values);
-    const largest = Math.max(INSIDE, ...packed.steps.map((step) => step.outputs ?? 0));
+    const largest = Math.max(PIXELS, ...packed.steps.map((step) => step.outputs ?? 0));
     this.numbers = this.take(numbers.byteLength);
     this.values = this.take(values.byteLength);
     this.picked = this.take(8 * LANES);
-    this.images = this.take(INSIDE * LANES);
+    this.images = this.take(PIXELS * LANES);
     this.maps = [this.take(4 * LANES * largest), this.take(4 * LANES * largest)];
     this.structs = packed.steps.map((step) => step.block && this.take(bytesOf(step.block).length));
     this.fill(this.numbers, new Uint8Array(numbers.buffer));
@@ -49,12 +48,12 @@ class Network {
     new Uint8Array(this.kernels.memory.buffer, at, bytes.length).set(bytes);
   }
 
-  /** Return an array of probabilities for each image. images: Uint8Array [count * 784], at most 16 of them. */
+  /** Return an array of probabilities for each image. images: Uint8Array [count * PIXELS], at most 16 of them. */
   read(images) {
-    const count = images.length / INSIDE;
+    const count = images.length / PIXELS;
     this.fill(this.images, images);
     let [from, to] = this.maps;
-    this.kernels.normalise(from, this.images, this.picked, this.values, count, 1, Math.sqrt(INSIDE));
+    this.kernels.normalise(from, this.images, this.picked, this.values, count, 1, SIDE);
     this.packed.steps.forEach((step, i) => {
       if (step.function) this.kernels[`${step.function}_forward`](to, from, 1, this.classes);
       else this.block(this.structs[i], to, from, step.begins);
@@ -92,7 +91,7 @@ async function misreadLines(network, { images, labels }, onprogress) {
   const lines = [];
   for (let first = 0, rested = performance.now(); first < labels.length; first += LANES) {
     const last = Math.min(first + LANES, labels.length);
-    network.read(images.subarray(INSIDE * first, INSIDE * last)).forEach((probabilities, i) => {
+    network.read(images.subarray(PIXELS * first, PIXELS * last)).forEach((probabilities, i) => {
       const [index, read] = [first + i, largestOf(probabilities)];
       if (read !== labels[index]) lines.push([index, labels[index], read, fourDecimals(probabilities[read])].join(","));
     });
