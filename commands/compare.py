@@ -8,10 +8,10 @@
 A name is `workspace`, a rung with reports in it, a Git revision or a DVC experiment, looked for in this order
 (`heads/net7` is a branch that has the name of a rung). Reads reports/, params.yaml, rungs/cards/ and DVC's lock files
 there, through Git: no checkout, no data, no remote. Writes only the file that --pictures names.
-Exit code: 0; 2 for bad input. With --fail-unless not-worse 1 where a loss beyond the tolerance is shown, or a seed of
-the second has collapsed, and 3 where nothing that large is shown but it cannot be ruled out either: too few seeds.
-With --fail-if worse 1 where a loss beyond the tolerance is shown. With --receipt 1 where a seed that is trained again
-gives other results than the committed ones; it needs the data, and as long as one run of each changed rung.
+Exit code: 0; 2 for bad input. With --fail-if or --fail-unless 1 where a loss beyond the tolerance is shown, or a seed of
+the second has collapsed. With --fail-unless not-worse 3 where no such loss is shown but it cannot be ruled out either:
+there are too few seeds. With --receipt 1 where a seed that is trained again gives other results than the committed ones;
+it needs the data, and as much time as one run of each changed rung.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from ladder.files import write_bytes
 
 TEST = Path("data/processed/test.safetensors")
 TOLERANCE = AS_GOOD_WITHIN  # points
-FINE, WORSE, UNKNOWN = 0, 1, 3
+FINE, WORSE, UNKNOWN = 0, 1, 3  # exit codes
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -67,14 +67,8 @@ def points(text: str) -> float:
     return value
 
 
-def gate(facts: Mapping, tolerance: float) -> dict[str, int]:
-    """Return {what was compared: FINE, WORSE or UNKNOWN}: is a loss of more than `tolerance` points ruled out?"""
-    return {comparison["after"]: _passes(comparison, tolerance) for comparison in facts["comparisons"]}
-
-
-def _passes(comparison, tolerance):
-    if any(lost["of"] == comparison["after"] for lost in comparison["collapsed"]):
-        return WORSE
+def passes(comparison: Mapping, tolerance: float) -> int:
+    """Return FINE, WORSE or UNKNOWN: is a loss of more than `tolerance` points ruled out?"""
     if comparison["same_results"]:
         return FINE
     if not comparison["new_writers"]:  # one run a side says nothing of the recipes
@@ -89,11 +83,18 @@ def exit_code(facts: Mapping, asked: argparse.Namespace) -> int:
     if not (asked.fail_if or asked.fail_unless):
         return FINE
     tolerance = asked.tolerance if asked.tolerance is not None else TOLERANCE if asked.fail_unless else 0.0
-    found = gate(facts, tolerance)
-    worse, unknown = ([name for name, code in found.items() if code == of] for of in (WORSE, UNKNOWN))
+    worse, unknown, collapsed = [], [], []
+    for comparison in facts["comparisons"]:
+        name, code = comparison["after"], passes(comparison, tolerance)
+        if any(lost["of"] == name for lost in comparison["collapsed"]):
+            collapsed.append(name)
+        elif code != FINE:
+            (worse if code == WORSE else unknown).append(name)
+    if collapsed:
+        print(f"compare: a seed collapsed: {', '.join(collapsed)}", file=sys.stderr)
     if worse:
-        say = f"compare: worse by more than {tolerance:g} points, or with a seed that collapsed: {', '.join(worse)}"
-        print(say, file=sys.stderr)
+        print(f"compare: worse by more than {tolerance:g} points: {', '.join(worse)}", file=sys.stderr)
+    if worse or collapsed:
         return WORSE
     if unknown and asked.fail_unless:
         say = f"compare: a loss of more than {tolerance:g} points is not ruled out; train more seeds"

@@ -177,7 +177,8 @@ def _judged(before, after):
     old, new, step = before.by_seed[PRIMARY.key], after.by_seed[PRIMARY.key], PRIMARY.step(before.misread.shape[1])
     difference, groups = stats.welch(old, new, step), _groups(before, after)
     writers = stats.new_writers(before.misread, after.misread, groups)
-    smallest = stats.smallest_shown(difference.error, min(len(old), len(new)))
+    seeds = min(len(side) for side in (old, new) if len(side) > 1)  # a lone seed borrows the other side's noise
+    smallest = stats.smallest_shown(difference.error, seeds)
     settle = stats.seeds_to_settle(difference.change, stats.seed_deviation(old, new, step))
     return _interval(difference.interval) | {
         "verdict": difference.verdict(),

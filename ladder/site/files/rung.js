@@ -9,7 +9,7 @@ async function rungView(set, rung) {
   const runs = ladder.networks.some((network) => network.rung === rung);
   return [
     heading(`${rung}: ${facts.title}`),
-    element("p", {}, facts.goal),
+    element("p", {}, `Goal: ${facts.goal}`),
     facts.differs && element("p", {}, `What its source did differently from what it said: ${facts.differs}`),
     element("p", {}, element("strong", {}, `${number(row.accuracy)} %`), ` of ${whole(ladder.images)} test images, ${row.seeds} seed${row.seeds > 1 ? "s" : ""}`,
       row.accuracy_low != null && `, 95 % interval ${interval(row.accuracy_low, row.accuracy_high)}`, `; ${whole(row.parameters)} parameters. `,
