@@ -216,6 +216,21 @@ def test_changed_lines_of_parameters_and_recipe(project, said):
     assert "Changed in params.yaml:\n\n```diff\n-model: net7\n+model: net8\n```" in text
 
 
+def test_results_of_two_versions_are_no_change_of_the_recipe(project, said):
+    """The recipe of HEAD says no `fingerprint`, and no `portable`, which no recipe of this version has."""
+    write_reports(Path("reports"), runs(5, 50))
+    recipe = Path("reports/recipe.yaml")
+    recipe.write_text(recipe.read_text() + "fingerprint: of another day\n")
+    text = said()[1]
+    assert "**Both are of the same recipe**: versions of this project that compute other bits ran it." in text
+    recipe.write_text(recipe.read_text().replace("conv", "relu") + "portable: true\n")
+    text = said()[1]
+    assert "**The results of workspace (net7) are of another version of this project**" in text
+    assert "same recipe" not in text
+    recipe.write_text(recipe.read_text().replace("portable: true\n", ""))
+    assert "version" not in said()[1]
+
+
 def test_equal_reports_say_that_nothing_changed(project, said):
     assert said() == (0, "**Nothing changed**: the reports of HEAD and workspace are the same.\n")
     assert json.loads(said("--json")[1])["comparisons"] == []

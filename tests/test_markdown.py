@@ -26,6 +26,7 @@ def comparison(**keys):
     facts = {"before": "a", "after": "b", "seeds": [4, 4], "test_images": 10_000, "verdict": "better"}
     facts |= {"change": 0.1, "low": 0.05, "high": 0.15, "margin": 0.14, "again": 0.9, "collapsed": []}
     facts |= {"same_results": False, "metrics": [row], "new_writers": writers, "writers_known": True}
+    facts |= {"one_recipe": False, "of_another_version": []}
     return facts | {"images": images, "recipe": [], "lines": {}} | keys
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ladder.cards import natural
 from ladder.comparison.locks import NotMeasuredError
 from ladder.comparison.parsing import yaml_mapping
-from ladder.comparison.recipes import recipe_changes
+from ladder.comparison.recipes import of_another_version, one_recipe, recipe_changes
 from ladder.comparison.reports import Report, read_report
 from ladder.comparison.snapshots import CARDS, DATA, FOLDER, RUNGS, Snapshot
 from ladder.evaluation import stats
@@ -55,6 +55,8 @@ def compare(before: Report, after: Report) -> dict:
         "collapsed": [lost for report in (before, after) for lost in collapsed(report)],
         "images": {"fixed": fixed, "broken": broken, "net": len(fixed) - len(broken)},
         "recipe": recipe_changes(before.recipe, after.recipe),
+        "one_recipe": one_recipe(before.recipe, after.recipe),
+        "of_another_version": [side.name for side in (before, after) if of_another_version(side.recipe)],
         "lines": {file: _changed_lines(old, after.lines.get(file, old)) for file, old in before.lines.items()},
     }
 
