@@ -510,7 +510,9 @@ def test_the_comment_on_a_pull_request_that_changes_a_rung(project):
         "TOLERANCE": "0.1",
         "GATE": "not-worse",
     }
-    subprocess.run(["bash", "-e", "-c", step("metrics.yml", "Compare")], check=True, env=environment)
+    for name, picture in (("Compare", ""), ("Links", ""), ("Links", "https://example.org/artifact/2")):
+        run = ["bash", "-e", "-c", step("metrics.yml", name)]
+        subprocess.run(run, check=True, env=environment | {"PICTURE": picture})
     comment = Path("comment.md").read_text()
     assert comment.startswith(
         "**net8 of workspace is better than net8 of main**: +0.25 points [0.14, 0.36], 3 + 3 seeds"
@@ -521,7 +523,8 @@ def test_the_comment_on_a_pull_request_that_changes_a_rung(project):
     assert "**net9 of workspace is better than net7 of workspace**: +0.30 points [0.19, 0.41], 3 + 3 seeds;" in comment
     assert "- layer 1: conv → gelu" in comment
     assert "- layer 1: conv → wider conv" in comment
-    assert "(https://example.org/run/1)" in comment
+    assert comment.count("(https://example.org/run/1)") == 2
+    assert comment.count("[The changed images as a picture](https://example.org/artifact/2)") == 1
     gate = ["bash", "-e", "-c", step("metrics.yml", "Gate")]
     assert subprocess.run(gate, env=environment, stdout=subprocess.DEVNULL).returncode == 0
     git("switch", "--quiet", "main")

@@ -15,7 +15,7 @@ FACTS = {"before": "a", "after": "b", "comparisons": [], "not_measured": [], "ne
 
 
 def image(index, before, after):
-    return {"index": index, "label": 8, "read_as": 3, "misread_by": [before, after]}
+    return {"index": index, "label": 8, "read_as": 3, "misread_by": [before, after], "writer": None, "kind": None}
 
 
 def comparison(**keys):
@@ -111,7 +111,15 @@ def test_a_row_without_values_is_left_out():
 
 def test_a_picture_says_what_its_numbers_are():
     assert caption(image(659, 3, 1), [4, 10]) == "image 659\n8 → 3\n3/4 → 1/10"
-    assert LEGEND.startswith("Above each image: its number, label → what it was read as, how many of the seeds misread")
+    written = image(659, 3, 1) | {"writer": 2210, "kind": "employees"}
+    assert caption(written, [4, 10]) == "image 659\nwriter 2210\n8 → 3\n3/4 → 1/10"
+    assert LEGEND.startswith("Above each image: its number, who wrote it")
+
+
+def test_a_changed_image_is_listed_with_its_writer():
+    written = image(659, 3, 1) | {"writer": 2210, "kind": "<employees>"}
+    text = text_of(images={"fixed": [written], "broken": [], "net": 1})
+    assert "- image 659 (writer 2210, one of the &lt;employees&gt;): an 8 read as 3, by 3/4 seeds before" in text
 
 
 CONV = {"conv": {"out": 4, "kernel": 3}}

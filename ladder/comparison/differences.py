@@ -254,11 +254,15 @@ def _changed_images(before, after):
 
 
 def _image(index, misreader, before, after):
+    """Return the facts on a changed image; who made it, and what kind of people those are, where that is known."""
+    group, kind = (None if known is None else int(known[index]) for known in (after.test.groups, after.test.kind))
     return {
         "index": index,
         "label": misreader.labels[index],
         "read_as": misreader.predictions[index].most_common(1)[0][0],
         "misread_by": [int(report.misread[:, index].sum()) for report in (before, after)],
+        "writer": group,
+        "kind": (after.test.kinds or {}).get(str(kind)),
     }
 
 

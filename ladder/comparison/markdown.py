@@ -248,7 +248,14 @@ def _image(image, seeds):
     before, after = (f"{misread}/{count}" for misread, count in zip(image["misread_by"], seeds, strict=True))
     article = "an" if image["label"] == 8 else "a"
     what = f"{article} {image['label']} read as {image['read_as']}"
-    return f"image {image['index']}: {what}, by {before} seeds before, {after} after"
+    return f"image {image['index']}{_writer(image)}: {what}, by {before} seeds before, {after} after"
+
+
+def _writer(image):
+    if image["writer"] is None:
+        return ""
+    kind = f", one of the {escaped(image['kind'])}" if image["kind"] else ""
+    return f" (writer {image['writer']}{kind})"
 
 
 def _changes(comparison):

@@ -10,8 +10,11 @@ from ladder.evaluation.pictures import GALLERY_COLUMNS
 from ladder.figure import STYLE, draw_digit, png
 
 CHANGES = 3  # comparisons with pictures
-LEGEND = "Above each image: its number, label → what it was read as, how many of the seeds misread it before → after"
-ROW, HEADING = 1.95, 0.35  # inches
+LEGEND = (
+    "Above each image: its number, who wrote it (where that is known), label → what it was read as,\n"
+    "how many of the seeds misread it before → after"
+)
+ROW, HEADING = 2.1, 0.5  # inches
 
 
 def changes(comparisons: Sequence[dict], images: np.ndarray) -> bytes:
@@ -31,9 +34,11 @@ def changes(comparisons: Sequence[dict], images: np.ndarray) -> bytes:
 
 
 def caption(image: dict, seeds: Sequence[int]) -> str:
-    """Return the three lines above an image, which LEGEND explains. seeds: how many there are before and after."""
+    """Return the lines above an image, which LEGEND explains. seeds: how many there are before and after."""
     before, after = (f"{misread}/{count}" for misread, count in zip(image["misread_by"], seeds, strict=True))
-    return f"image {image['index']}\n{image['label']} → {image['read_as']}\n{before} → {after}"
+    writer = [] if image["writer"] is None else [f"writer {image['writer']}"]
+    lines = [f"image {image['index']}", *writer, f"{image['label']} → {image['read_as']}", f"{before} → {after}"]
+    return "\n".join(lines)
 
 
 def _row(part, comparison, key, images):
