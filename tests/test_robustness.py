@@ -83,7 +83,7 @@ def test_the_command_measures_the_runs_last_weights(test_set, tmp_path):
     (tmp_path / "rungs/params.yaml").write_text(yaml.safe_dump({"seeds": dict.fromkeys(RUNGS, 1)}))
     data = synthetic_digits(2000)
     for split, part in {"train": data, "test": test_set}.items():
-        write_tensors(tmp_path / f"data/processed/{split}.safetensors", part._asdict())
+        write_tensors(tmp_path / f"data/sets/mnist/processed/{split}.safetensors", part._asdict())
     assert run_module("stages.plan", tmp_path, RUNGS[0]).returncode == 0
     planned = (tmp_path / f"reports/rungs/{RUNGS[0]}/recipe.yaml").read_text()
     for rung in RUNGS[1:]:

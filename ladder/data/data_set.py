@@ -9,15 +9,14 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from ladder.cards.params import Params
 from ladder.cards.schema import Percent, Strict, Word, nearest, one_of, validated
 from ladder.exceptions import LadderError
 from ladder.files import read_yaml
 from ladder.names import check_name, is_name, refusal
-from ladder.paths import REPORTS
+from ladder.paths import DEFAULT_DATA, REPORTS, processed_folder, raw_folder
 
 CARDS = Path("datasets")
-DATA = Path("data/sets")
-DEFAULT = "mnist"  # where nothing names a data set; its results lie where they lay before there were others
 TAKEN = ("rungs",)  # folders of reports/ that no data set may have the name of
 IDX_FILES = (
     "train-images-idx3-ubyte",
@@ -128,7 +127,8 @@ class DataSet(Strict):
     title: its name for people. thing, things: what one image shows, and several, such as digit and digits. classes:
     their names, in the order of the labels 0, 1, ... channels: 1 (grey) or 3 (red, green, blue). side: of the square
     images, in pixels. mean, std: of the training pixels / 255, one a channel. target: accuracy in percent that a rung
-    should reach. mislabelled: test images, counted from 0, whose label is known to be wrong.
+    should reach. inverted: whether pictures show black as white, as digits are on paper. mislabelled: test images,
+    counted from 0, whose label is known to be wrong.
     """
 
     name: str = ""  # the card's file has it
@@ -141,6 +141,7 @@ class DataSet(Strict):
     mean: Annotated[list[Mean], BeforeValidator(_as_list), AfterValidator(tuple)]
     std: Annotated[list[Deviation], BeforeValidator(_as_list), AfterValidator(tuple)]
     target: Percent | None = None
+    inverted: bool = False
     mislabelled: Annotated[list[Annotated[int, Field(ge=0)]], AfterValidator(tuple)] = ()
     groups: Groups | None = None
     licence: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_line)]
@@ -161,6 +162,13 @@ class DataSet(Strict):
         return self
 
     @property
+    def part_of_recipes(self) -> dict[str, Any]:
+        """What a Recipe for these images says of them; a rung's card may set parts of `input` over it."""
+        mean, std = (list(values) if self.channels > 1 else values[0] for values in (self.mean, self.std))
+        images = {"channels": self.channels, "side": self.side, "classes": len(self.classes)}
+        return {"data": self.name, "images": images, "input": {"size": self.side, "mean": mean, "std": std}}
+
+    @property
     def raw(self) -> Path:
         """The folder of the files as they were fetched."""
         return raw_folder(self.name)
@@ -176,19 +184,20 @@ class DataSet(Strict):
         return CARDS / f"{self.name}.csv"
 
 
-def raw_folder(name: str) -> Path:
-    """Return the folder of a data set's files as they were fetched."""
-    return DATA / name / "raw"
+def target_of(data: str, params: Params) -> float | None:
+    """Return the accuracy in percent that results on a data set are held against; None: nothing is.
+
+    It is that of params.yaml where that has one and names this data set; else it is the data set's own.
+    """
+    if params.data == data and params.evaluate.target is not None:
+        return params.evaluate.target
+    return read_data_set(data).target
 
 
-def processed_folder(name: str) -> Path:
-    """Return the folder of a data set's training and test images as tensors."""
-    return DATA / name / "processed"
-
-
-def facts_folder(name: str) -> Path:
-    """Return the folder of what is told of a data set: data.json, test_images.csv, samples.png."""
-    return REPORTS if name == DEFAULT else REPORTS / name
+def with_article(name: str) -> str:
+    """Return a class's name with its article, by its first letter or number: `an 8`, `a trouser`, `an ankle boot`."""
+    vowel = name[0].lower() in "aeiou" or re.match(r"8|1[18](?!\d)", name)
+    return f"{'an' if vowel else 'a'} {name}"
 
 
 def data_set_names(cards: str | Path = CARDS) -> list[str]:
@@ -200,7 +209,7 @@ def data_set_names(cards: str | Path = CARDS) -> list[str]:
     except OSError as error:
         raise LadderError(f"{cards}/: cannot be read: {error.strerror}") from None
     names = [check_name(path.stem, f"{cards}/") for path in paths]
-    return sorted(names, key=lambda name: (name != DEFAULT, name))
+    return sorted(names, key=lambda name: (name != DEFAULT_DATA, name))
 
 
 def read_data_set(name: str, cards: str | Path = CARDS) -> DataSet:

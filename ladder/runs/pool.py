@@ -60,9 +60,9 @@ def computed_here(recipes: Iterable[Recipe], executor: ProcessPool | Cluster) ->
     """
     recipes = list(recipes)
     if isinstance(executor, Cluster):
-        return {recipe.rung: recipe.fingerprint or fingerprint(recipe) for recipe in recipes}
+        return {recipe.name: recipe.fingerprint or fingerprint(recipe) for recipe in recipes}
     found = executor.map(fingerprint, recipes)
-    return {recipe.rung: bits for recipe, bits in zip(recipes, found, strict=True)}
+    return {recipe.name: bits for recipe, bits in zip(recipes, found, strict=True)}
 
 
 def train_seeds(
@@ -148,7 +148,7 @@ class _Watch:
         """Return a LadderError that says which runs were unfinished when a process died."""
         self.look()
         at = [
-            f"rung {recipe.rung} seed {seed} in epoch {count + 1}"
+            f"rung {recipe.name} seed {seed} in epoch {count + 1}"
             for (recipe, seed), count in zip(self.job.runs, self.counts, strict=True)
             if count < recipe.epochs
         ]
