@@ -30,8 +30,9 @@ def read_json(path: Path) -> dict:
 
 def main(given: list[str] | None = None) -> None:
     parser("commands.result", __doc__).parse_args(given)
+    metrics = read_json(REPORTS / "metrics.json")
     recipe, params = cards.read_recipe(REPORTS / "recipe.yaml"), cards.read_params()
-    metrics, data = (read_json(path) for path in (REPORTS / "metrics.json", facts_folder(recipe.data) / "data.json"))
+    data = read_json(facts_folder(recipe.data) / "data.json")
     try:
         said = headline(recipe.name, params.seeds, metrics, data["test_images"])
     except (KeyError, TypeError, ValueError):

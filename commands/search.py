@@ -67,7 +67,7 @@ def read_search(path: Path) -> tuple[dict[str, cards.Recipe], list[int]]:
             said["recipe"] = recipe | {"holdout": search.holdout}
             (Path(folder) / f"{name}.yaml").write_text(dump_yaml(said))
         try:
-            part = read_data_set(search.data).part_of_recipes
+            part = None if search.data == DEFAULT_DATA else read_data_set(search.data).part_of_recipes
             recipes = {name: cards.resolve(name, search.train, folder, part) for name in search.candidates}
             return recipes, search.seeds
         except LadderError as error:

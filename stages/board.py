@@ -12,10 +12,21 @@ Writes:     reports/ladder.csv (one row a rung), reports/ladder.md (the same for
 from pathlib import Path
 
 from ladder import cards
-from ladder.board.page import CLIMB, LIMIT, PARAMETERS, README, STEPS, behind, further_data, read_ladder, summary, texts
+from ladder.board.page import (
+    CLIMB,
+    LIMIT,
+    PARAMETERS,
+    README,
+    STEPS,
+    behind,
+    read_ladder,
+    rows_elsewhere,
+    summary,
+    texts,
+)
 from ladder.board.rows import facts
 from ladder.command import parser, run_stage
-from ladder.data.data_set import read_data_set, target_of
+from ladder.data.data_set import target_of
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes, write_text
 from ladder.paths import DEFAULT_DATA
@@ -30,8 +41,8 @@ def main(given: list[str] | None = None) -> None:
     if not reports:
         raise LadderError(f"no rung has been climbed: there is no reports/rungs/<rung>/metrics.json; `{CLIMB}`")
     rows = facts(known, reports)
-    others = {read_data_set(data).title: facts(*read_ladder(data)) for data in further_data()}
-    written = texts(rows, known, target, Path(README).read_text(encoding="utf-8"), behind(reports), others)
+    readme = Path(README).read_text(encoding="utf-8")
+    written = texts(rows, known, target, readme, behind(reports), rows_elsewhere())
     write_bytes(STEPS, pictures.steps(rows, target))
     write_bytes(PARAMETERS, pictures.parameters(rows, target, LIMIT))
     for path, text in written.items():

@@ -12,12 +12,12 @@ Writes:     reports/recipe.yaml (the rung's whole recipe, with `train` of params
 
 from ladder import cards
 from ladder.cards import layer_table, parameters
+from ladder.cards.ladder_params import check_listed
 from ladder.cards.model_page import model_report
 from ladder.command import name, parser, run_stage
 from ladder.data.data_set import read_data_set
 from ladder.files import dump_yaml, write_text
 from ladder.paths import DEFAULT_DATA, REPORTS, rung_folder
-from ladder.runs.plans import check_listed
 
 
 def planned(recipe: cards.Recipe) -> tuple[cards.Recipe, str | None]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from ladder import cards
-from ladder.board.rows import ABOVE, BELOW, NOT_CONTRADICTED
+from ladder.board.rows import ABOVE, BELOW, NOT_CONTRADICTED, facts
 from ladder.board.side_by_side import beside
 from ladder.comparison.markdown import escaped
 from ladder.comparison.reports import Report, read_report
@@ -56,6 +56,11 @@ def known_cards(data: str = DEFAULT_DATA) -> dict[str, cards.Card]:
 def further_data() -> list[str]:
     """Return the names of the data sets, other than the default one, that rungs were climbed on."""
     return sorted({data_of(name) for name in find(WORKSPACE).rungs()} - {DEFAULT_DATA})
+
+
+def rows_elsewhere() -> dict[str, list[dict]]:
+    """Return {title: rows of `facts`} of the further data sets."""
+    return {read_data_set(data).title: facts(*read_ladder(data)) for data in further_data()}
 
 
 def data_of(name: str) -> str:

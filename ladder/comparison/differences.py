@@ -161,7 +161,7 @@ def _check_same_images(before, after):
 
 def _other_images(before, after):
     """Return how the test images of two Reports differ, or None."""
-    sets = [report.recipe["data"] for report in (before, after)]
+    sets = [report.data for report in (before, after)]
     if sets[0] != sets[1]:
         return f"{before.name} was measured on images of {sets[0]} and {after.name} on images of {sets[1]}"
     counts = [report.misread.shape[1] for report in (before, after)]

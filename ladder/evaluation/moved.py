@@ -8,8 +8,8 @@ MOVED = {"shifted by up to 2 pixels": {"translate": 2}, "turned by up to 10°": 
 ALL_IMAGES, WELL_LABELLED = "all test images", "without the {} mislabelled"
 
 
-def views(images, labels, mislabelled: Sequence[int]) -> dict:
-    """Return {column: (images, labels)} of the test images: all of them, without the mislabelled ones, and moved.
+def views(images, labels, mislabelled: Sequence[int] = ()) -> dict:
+    """Return {column: (images, labels)} of the test images: all, without the mislabelled ones if any, and moved.
 
     images: uint8 tensor [N, C, S, S]; labels: uint8 tensor [N]; mislabelled: indices. Each image moves by its own draw,
     the same for every rung.
@@ -19,10 +19,11 @@ def views(images, labels, mislabelled: Sequence[int]) -> dict:
     from ladder.cards.augmentations import augment
     from ladder.lanes.draws import generator
 
-    well_labelled = torch.ones(len(labels), dtype=torch.bool)
-    well_labelled[list(mislabelled)] = False
     by_column = {ALL_IMAGES: (images, labels)}
-    by_column[WELL_LABELLED.format(len(mislabelled))] = images[well_labelled], labels[well_labelled]
+    if mislabelled:
+        kept = torch.ones(len(labels), dtype=torch.bool)
+        kept[list(mislabelled)] = False
+        by_column[WELL_LABELLED.format(len(mislabelled))] = images[kept], labels[kept]
     for column, how in MOVED.items():
         by_column[column] = augment(images, [cards.Affine(**how)], generator("moved")), labels
     return by_column

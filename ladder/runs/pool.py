@@ -9,7 +9,7 @@ from pathlib import Path
 from ladder.cards import Recipe, work
 from ladder.data.splits import Split
 from ladder.exceptions import LadderError
-from ladder.runs import cluster, progress, store
+from ladder.runs import cluster, needs, progress, store
 from ladder.runs.cluster import Cluster
 from ladder.runs.processes import ProcessPool, WorkerLostError, process_pool
 from ladder.runs.progress import Progress
@@ -113,6 +113,9 @@ def train_runs(
     watch = _Watch(job, shown, on_rows)
     futures = _submit(job, watch.folders, executor)
     faults, pending = [], set(futures)
+    if not isinstance(executor, Cluster):
+        for line in needs.told(job.runs, job.data, len(executor.workers)):
+            print(line, flush=True)
     with shown:
         while pending:
             try:
