@@ -1,6 +1,6 @@
 """Time from untrained to 99.4 %: the sources' loop with net9's recipe, against the rung `sprint`.
 
-    python -m benchmarks.sprint     # about a minute; needs data/processed/, which `dvc repro preprocess` makes
+    python -m benchmarks.sprint     # about a minute; needs MNIST in data/sets/, which `dvc repro` makes
 
 The loop has the whole machine to itself. A sample of its batches is timed, before and after, and scaled to the epochs
 that net9's mean accuracy takes to reach the target. `sprint` is really trained, to its end, one seed a core, all at
@@ -23,7 +23,7 @@ from ladder.cards import Recipe
 
 SOURCE, OURS = "net9", "sprint"
 REACHED = Path(f"reports/rungs/{SOURCE}/metrics.json")
-TEST = Path("data/processed/test.safetensors")
+TEST = Path("data/sets/mnist/processed/test.safetensors")
 
 
 def loop_epoch(seconds: float) -> float:

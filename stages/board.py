@@ -2,9 +2,9 @@
 
 Usage:      python -m stages.board
 Reads:      reports/rungs/<rung>/{recipe.yaml,metrics.json,curves.csv,errors.csv} of every rung that was climbed,
-            reports/data.json, rungs/cards/
-Parameters: evaluate.target
-Writes:     reports/ladder.csv (one row a rung), reports/ladder.md (the same for people),
+            reports/data.json, rungs/cards/; the same in reports/<data set>/ of rungs on further data sets
+Parameters: data, evaluate.target
+Writes:     reports/ladder.csv (one row a rung), reports/ladder.md (the same for people; rungs on several data sets),
             reports/ladder_steps.png, reports/ladder_parameters.png,
             and the part of README.md between its two `ladder` marks
 """
@@ -12,23 +12,37 @@ Writes:     reports/ladder.csv (one row a rung), reports/ladder.md (the same for
 from pathlib import Path
 
 from ladder import cards
-from ladder.board.page import CLIMB, LIMIT, PARAMETERS, README, STEPS, behind, read_ladder, summary, texts
+from ladder.board.page import (
+    CLIMB,
+    LIMIT,
+    PARAMETERS,
+    README,
+    STEPS,
+    behind,
+    read_ladder,
+    rows_elsewhere,
+    summary,
+    texts,
+)
 from ladder.board.rows import facts
 from ladder.command import parser, run_stage
+from ladder.data.data_set import target_of
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes, write_text
+from ladder.paths import DEFAULT_DATA
 
 
 def main(given: list[str] | None = None) -> None:
     parser("stages.board", __doc__).parse_args(given)
     from ladder.board import pictures  # matplotlib takes half a second, which a test of the texts saves
 
-    target = cards.read_params().evaluate.target
+    target = target_of(DEFAULT_DATA, cards.read_params())
     known, reports = read_ladder()
     if not reports:
         raise LadderError(f"no rung has been climbed: there is no reports/rungs/<rung>/metrics.json; `{CLIMB}`")
     rows = facts(known, reports)
-    written = texts(rows, known, target, Path(README).read_text(encoding="utf-8"), behind(reports))
+    readme = Path(README).read_text(encoding="utf-8")
+    written = texts(rows, known, target, readme, behind(reports), rows_elsewhere())
     write_bytes(STEPS, pictures.steps(rows, target))
     write_bytes(PARAMETERS, pictures.parameters(rows, target, LIMIT))
     for path, text in written.items():

@@ -1,7 +1,8 @@
 """Measure how much of a rung's test accuracy is left on moved test images, and without the mislabelled ones.
 
 Usage:  python -m stages.robustness
-Reads:  reports/rungs/<rung>/recipe.yaml of five rungs, rungs/params.yaml, data/processed/,
+Reads:  reports/rungs/<rung>/recipe.yaml of five rungs, rungs/params.yaml, datasets/mnist.yaml,
+        data/sets/mnist/processed/,
         and the runs' last weights in .runs/; a run that is not there is trained
 Writes: reports/robustness.md (accuracies in percent, mean ± standard deviation)
 """
@@ -12,6 +13,7 @@ from statistics import fmean, stdev
 from ladder import machine
 from ladder.cards import Recipe
 from ladder.command import parser, run_stage
+from ladder.data.data_set import read_data_set
 from ladder.data.splits import read_split
 from ladder.evaluation.moved import views
 from ladder.files import write_text
@@ -27,9 +29,9 @@ def accuracies(recipe: Recipe, seed: int) -> dict[str, float]:
     from ladder.evaluation.measure import accuracy_of
     from ladder.runs import store
 
-    train, test = read_split("train"), read_split("test")
+    train, test = (read_split(split, recipe.data) for split in ("train", "test"))
     weights = store.finished(recipe, train, seed)[-1].weights
-    seen = views(test.images, test.labels)
+    seen = views(test.images, test.labels, read_data_set(recipe.data).mislabelled)
     return {column: accuracy_of(recipe, weights, images, labels) for column, (images, labels) in seen.items()}
 
 

@@ -26,7 +26,8 @@ def comparison(**keys):
     facts = {"before": "a", "after": "b", "seeds": [4, 4], "test_images": 10_000, "verdict": "better"}
     facts |= {"change": 0.1, "low": 0.05, "high": 0.15, "margin": 0.14, "again": 0.9, "collapsed": []}
     facts |= {"same_results": False, "metrics": [row], "new_writers": writers, "writers_known": True}
-    facts |= {"one_recipe": False, "of_another_version": []}
+    facts |= {"other_images": "digits of other people", "classes": [str(digit) for digit in range(10)]}
+    facts |= {"one_recipe": False, "of_another_version": [], "maker": "writer"}
     return facts | {"images": images, "recipe": [], "lines": {}} | keys
 
 
@@ -110,10 +111,11 @@ def test_a_row_without_values_is_left_out():
 
 
 def test_a_picture_says_what_its_numbers_are():
-    assert caption(image(659, 3, 1), [4, 10]) == "image 659\n8 → 3\n3/4 → 1/10"
+    four_and_ten = comparison(seeds=[4, 10])
+    assert caption(image(659, 3, 1), four_and_ten) == "image 659\n8 → 3\n3/4 → 1/10"
     written = image(659, 3, 1) | {"writer": 2210, "kind": "employees"}
-    assert caption(written, [4, 10]) == "image 659\nwriter 2210\n8 → 3\n3/4 → 1/10"
-    assert LEGEND.startswith("Above each image: its number, who wrote it")
+    assert caption(written, four_and_ten) == "image 659\nwriter 2210\n8 → 3\n3/4 → 1/10"
+    assert LEGEND.startswith("Above each image: its number, who made it")
 
 
 def test_a_changed_image_is_listed_with_its_writer():

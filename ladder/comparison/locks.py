@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import yaml
 
 from ladder.comparison.parsing import yaml_mapping
-from ladder.comparison.snapshots import FOLDER, LADDERS_LOCK, LOCK, PARAMS, Snapshot
+from ladder.comparison.snapshots import FOLDER, LADDERS_LOCK, LOCK, PARAMS, RUNGS, Snapshot
 from ladder.exceptions import LadderError
 
 
@@ -22,7 +22,7 @@ def check_up_to_date(snapshot: Snapshot, folder: str, recipe: str) -> None:
     changed, and nothing has run since. Without a lock file nothing is known, and nothing said.
     """
     own = folder == FOLDER
-    lock, stage = (LOCK, "evaluate") if own else (LADDERS_LOCK, f"climb@{PurePosixPath(folder).name}")
+    lock, stage = (LOCK, "evaluate") if own else (LADDERS_LOCK, _climb(PurePosixPath(folder)))
     used = _used_recipe(snapshot.files.get(lock, ""), stage, f"{folder}/recipe.yaml")
     if used is None:
         return
@@ -33,6 +33,11 @@ def check_up_to_date(snapshot: Snapshot, folder: str, recipe: str) -> None:
         together = f"commit {PARAMS}, reports/ and the lock files together"
         remedy = together if snapshot.committed else snapshot.remedy(f"{folder}/")
         raise NotMeasuredError(f"{snapshot.name}: {lock} says that {folder}/metrics.json is of {other}; {remedy}")
+
+
+def _climb(folder):
+    """Return the name of the stage that writes a rung's reports into a folder."""
+    return f"climb@{folder.name}" if folder.match(f"{RUNGS}/*") else f"climb_elsewhere@{'/'.join(folder.parts[-2:])}"
 
 
 def _used_recipe(lock, stage, path):
