@@ -2,16 +2,17 @@
 
 Usage:      python -m stages.board
 Reads:      reports/rungs/<rung>/{recipe.yaml,metrics.json,curves.csv,errors.csv} of every rung that was climbed,
-            reports/data.json, rungs/cards/
+            reports/data.json, rungs/cards/, docs/records.yaml, the times in benchmarks/ that it names
 Parameters: evaluate.target
 Writes:     reports/ladder.csv (one row a rung), reports/ladder.md (the same for people),
             reports/ladder_steps.png, reports/ladder_parameters.png,
-            and the part of README.md between its two `ladder` marks
+            and the parts of README.md and docs/records.md between their two `ladder` marks
 """
 
 from pathlib import Path
 
 from ladder import cards
+from ladder.board import records
 from ladder.board.page import CLIMB, LIMIT, PARAMETERS, README, STEPS, behind, read_ladder, summary, texts
 from ladder.board.rows import facts
 from ladder.command import parser, run_stage
@@ -28,7 +29,9 @@ def main(given: list[str] | None = None) -> None:
     if not reports:
         raise LadderError(f"no rung has been climbed: there is no reports/rungs/<rung>/metrics.json; `{CLIMB}`")
     rows = facts(known, reports)
-    written = texts(rows, known, target, Path(README).read_text(encoding="utf-8"), behind(reports))
+    late = behind(reports)
+    written = texts(rows, known, target, Path(README).read_text(encoding="utf-8"), late)
+    written |= records.texts(rows, reports, late)
     write_bytes(STEPS, pictures.steps(rows, target))
     write_bytes(PARAMETERS, pictures.parameters(rows, target, LIMIT))
     for path, text in written.items():
