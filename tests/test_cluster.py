@@ -126,6 +126,7 @@ def test_an_address_of_nothing_is_one_clear_line(monkeypatch, address):
         cluster.connected(address).__enter__()
 
 
+@pytest.mark.slow
 def test_a_command_told_of_no_cluster_ends_with_one_clear_line(ladder, tmp_path):
     folder = shutil.copytree(ladder, tmp_path / "nowhere")
     done = run_module("commands.train_ladder", folder, "quick", DASK_SCHEDULER_ADDRESS="tls://127.0.0.1:9")

@@ -13,7 +13,8 @@ from ladder.exceptions import LadderError
 from ladder.lanes import blocks, network
 from ladder.lanes.build import library
 
-LESSER = ("haswell", "x86_64") if platform.machine().lower() in ("x86_64", "amd64") else ("generic",)
+X86_64 = platform.machine().lower() in ("x86_64", "amd64")
+LESSER = ("haswell", pytest.param("x86_64", marks=pytest.mark.slow)) if X86_64 else ("generic",)
 BATCHES = st.sampled_from([2, 15, 16, 17, 35])
 quick = settings(derandomize=True, deadline=None, max_examples=60)
 

@@ -124,7 +124,7 @@ def test_no_folder_at_all(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("python", ["/nowhere/python", sys.executable])
 def test_no_compiler(tmp_path, monkeypatch, python):
-    monkeypatch.setattr(build, "_compiler", lambda: [python, "-m", "no_such_compiler"])
+    monkeypatch.setattr(build.compiler, "COMMAND", [python, "-m", "no_such_compiler"])
     with pytest.raises(LadderError, match="pip install ziglang") as told:
         build.build(build.NATIVE, cache=tmp_path)
     assert "\n" not in str(told.value)

@@ -14,10 +14,10 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from ladder import compiler
 from ladder.exceptions import LadderError
 
 KERNELS = Path(__file__).parent / "kernels"
@@ -100,10 +100,9 @@ def _compile(path, cpu, extra_flags):
     """Write the library to `path` and its hash beside it, each whole or not at all. Raises LadderError, OSError."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="making-") as folder:
         made = Path(folder) / path.name
-        caches = {name: str(path.parent / "zig") for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
-        command = [*_compiler(), *FLAGS, f"-mcpu={cpu}", *extra_flags, *map(str, _sources(".c")), "-o", str(made)]
+        arguments = [*FLAGS, f"-mcpu={cpu}", *extra_flags, *map(str, _sources(".c")), "-o", str(made)]
         try:
-            done = subprocess.run(command, env=os.environ | caches, capture_output=True, text=True, check=False)
+            done = compiler.run_compiler(arguments, path.parent)
         except FileNotFoundError:
             raise LadderError(_NO_COMPILER) from None
         if done.returncode:
@@ -128,13 +127,9 @@ def _failure(said, cache):
             return OSError(errno, os.strerror(errno))
     if "No module named" in said:
         return LadderError(_NO_COMPILER)
-    lines = [line for line in said.splitlines() if "error" in line] or said.splitlines() or ["it says nothing"]
-    return LadderError(f"the compiler of the kernels failed: {lines[0]}; remove {cache} and try again")
-
-
-def _compiler():
-    """Return the command of the compiler, without its arguments."""
-    return [sys.executable, "-m", "ziglang", "cc"]
+    return LadderError(
+        f"the compiler of the kernels failed: {compiler.first_error(said)}; remove {cache} and try again"
+    )
 
 
 def _sources(ending):
@@ -148,12 +143,12 @@ def _key(cpu, extra_flags):
     for path in [*_sources(".c"), *_sources(".h")]:
         digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
     try:
-        compiler = importlib.metadata.version("ziglang")
+        version = importlib.metadata.version("ziglang")
     except importlib.metadata.PackageNotFoundError:
         raise LadderError(_NO_COMPILER) from None
     processor = _processor() if cpu.startswith("native") else ""
     digest.update(
-        "\0".join([compiler, platform.system(), platform.machine(), cpu, processor, *FLAGS, *extra_flags]).encode()
+        "\0".join([version, platform.system(), platform.machine(), cpu, processor, *FLAGS, *extra_flags]).encode()
     )
     return digest.hexdigest()[:32]
 
