@@ -26,6 +26,7 @@ from ladder.exceptions import LadderError
 from ladder.files import read_yaml
 
 DATA, PAGE = "docs/records.yaml", "docs/records.md"
+OF = "mnist"  # the data set whose records are kept
 LARGEST_Q = 0.05
 HEAD = {
     "record": "---",
