@@ -182,7 +182,7 @@ def test_the_records_stand_on_the_page_with_the_reports_numbers(opened, project)
     rows = page.get_by_role("region", name="Records").locator("tbody tr").all_inner_texts()
     assert [row.split("\t")[:2] for row in rows] == [
         ["fewer than 700 parameters", "nobody yet"],
-        ["fewer than 100,000 parameters", "quick"],
+        ["fewer than 100,000 parameters", "quick, Ada"],
         ["seconds to 99.4 %", "nobody yet"],
     ]
     assert f"{np.mean(reached(project, 'quick')):.2f} (2)" in rows[1]

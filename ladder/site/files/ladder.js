@@ -84,13 +84,13 @@ function belowNote(rows, set, low) {
 function recordsPart(ladder) {
   if (!ladder.records.length) return [];
   const rows = ladder.records.map(({ title, holder, to_take }) => holder
-    ? [title, element("a", { href: `#/${ladder.name}/rung/${holder.rung}` }, holder.rung), holder.by, holder.since.replaceAll("-", "\u2011"), `${number(holder.accuracy)} (${holder.seeds})`,
-      whole(holder.parameters), number(holder.seconds, 1), to_take]
-    : [title, "nobody yet", "", "", "", "", "", to_take]);
-  const head = ["record", "held by", "by whom", "since", "accuracy, % (seeds)", "parameters", "seconds", "what would take it"];
+    ? [phrase(title), [element("a", { href: `#/${ladder.name}/rung/${holder.rung}` }, holder.rung), `, ${holder.by}`], holder.since.replaceAll("-", "\u2011"), `${number(holder.accuracy)} (${holder.seeds})`,
+      whole(holder.parameters), number(holder.seconds, 1), phrase(to_take)]
+    : [phrase(title), "nobody yet", "", "", "", "", phrase(to_take)]);
+  const head = ["record", "held by", "since", "accuracy, % (seeds)", "parameters", "seconds", "what would take it"];
   return [
     element("h2", {}, "Records"),
-    table("Records", head, rows, [4, 5, 6]),
+    table("Records", head, rows, [3, 4, 5]),
     ...ladder.records.filter((record) => record.doubt).map((record) => element("p", { class: "note" }, `In doubt, ${record.title}: ${record.doubt}.`)),
     element("p", { class: "faint" }, "What counts, and how to hand one in, is in the repository's ", element("code", {}, "docs/records.md"), "."),
   ];

@@ -49,7 +49,7 @@ function stepPart(set, row, facts) {
 }
 
 function layersPart(facts) {
-  const rows = facts.layers.map((layer) => [layer.number, words(layer.layer), layer.shape, fieldOf(layer.field, facts.side), layer.parameters ? whole(layer.parameters) : ""]);
+  const rows = facts.layers.map((layer) => [layer.number, phrase(words(layer.layer)), layer.shape, fieldOf(layer.field, facts.side), layer.parameters ? whole(layer.parameters) : ""]);
   return element("div", {},
     table("Network layer by layer", ["#", "layer", "output", `sees, of ${facts.side} pixels`, "parameters"], rows, [0, 2, 3, 4]));
 }
