@@ -28,6 +28,7 @@ OLD, NEW, OTHER = (70, 66, 74), (52, 60, 56), (62, 70, 66)
 def project(tmp_path, monkeypatch):
     """A ladder of three rungs: `new` was better than `old`, against which its card judges it; `other` is not."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(records, "LEAST_SEEDS", 3)
     for folder in ("reports", "rungs/cards", "docs", "benchmarks"):
         Path(folder).mkdir(parents=True)
     Path("reports/data.json").write_text(json.dumps({"test_images": IMAGES}))
@@ -132,6 +133,12 @@ def test_a_record_that_new_results_no_longer_show_is_told(project, size, timed, 
     assert said in doubtful["doubt"]
     assert not sure["doubt"]
     assert f"**In doubt**, {doubtful['title']}: {doubtful['doubt']}." in records.table([doubtful])
+
+
+def test_a_holder_with_too_few_seeds_is_told(project, monkeypatch):
+    monkeypatch.setattr(records, "LEAST_SEEDS", 4)
+    keep((3000, ["new"]))
+    assert standings()[0]["doubt"] == "new has 3 seeds, and 4 are asked for"
 
 
 def test_a_record_that_nobody_holds_says_what_is_known_elsewhere(project):
