@@ -36,6 +36,7 @@ from ladder.portable_math import cosine, sine
 from ladder.training import run
 
 Named = Iterator[tuple[str, Iterable[Tensor]]]
+CLASSES = cards.Images().classes
 IMAGES = 37  # two whole blocks of 16 and a part of one
 RUNS = ("net9", "s7_final", "lenet5", "lenet5_l1", "part3", "sprint", "champion")
 QUICK = (("net9", "lenet5", "sprint"), ("sprint",))
@@ -209,8 +210,8 @@ def losses_and_gradients(recipes: dict[str, Recipe]) -> Named:
     """Yield (name, tensors) of each loss, at each batch size, with its gradient."""
     kinds = {(recipe.loss.name, recipe.label_smoothing, recipe.batch_size) for recipe in recipes.values()}
     for name, smoothing, count in sorted(kinds):
-        outputs = numbers(count, cards.CLASSES).requires_grad_()
-        objective, loss, _ = losses.loss_of(outputs, torch.arange(count) % cards.CLASSES, name, smoothing)
+        outputs = numbers(count, CLASSES).requires_grad_()
+        objective, loss, _ = losses.loss_of(outputs, torch.arange(count) % CLASSES, name, smoothing)
         gradient = torch.autograd.grad(objective, outputs)
         smoothed = f", label smoothing {smoothing}" if smoothing else ""
         yield f"{name}{smoothed}, {count} images", [objective, torch.tensor(loss, dtype=torch.float64), *gradient]

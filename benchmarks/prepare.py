@@ -2,7 +2,7 @@
 
 Usage:  python -m benchmarks.prepare            the model just trained
         python -m benchmarks.prepare champion   a published one
-Reads:  data/processed/test.safetensors, and the model: see commands.predict
+Reads:  data/sets/mnist/processed/test.safetensors, and the model: see commands.predict
 Writes: nothing; benchmarks/prepare.txt is what it printed
 
 Positions and noise are drawn from one random seed, so the figures come out again.

@@ -1,6 +1,6 @@
 """Time from untrained to 99.4 %: the sources' loop with net9's recipe, against the rung `sprint` or another one.
 
-    python -m benchmarks.sprint          # about a minute; needs data/processed/, which `dvc repro preprocess` makes
+    python -m benchmarks.sprint          # about a minute; needs MNIST in data/sets/, which `dvc repro` makes
     python -m benchmarks.sprint RUNG     # a rung that challenges the record of sprint, see docs/records.md
 
 The loop has the whole machine to itself. A sample of its batches is timed, before and after, and scaled to the epochs
@@ -24,7 +24,7 @@ from ladder.cards import Recipe
 
 SOURCE, OURS = "net9", "sprint"
 REACHED = Path(f"reports/rungs/{SOURCE}/metrics.json")
-TEST = Path("data/processed/test.safetensors")
+TEST = Path("data/sets/mnist/processed/test.safetensors")
 
 
 def loop_epoch(seconds: float) -> float:

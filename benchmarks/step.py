@@ -35,6 +35,7 @@ RUNGS = ("net9", "s7_final", "part3", "sprint", "champion", "lenet5")
 EPOCH = 60_000  # images
 REPEATS = 15
 PEAK_ROUNDS = 2_000_000
+CLASSES = cards.Images().classes
 BATCH, ELEMENTS = 128, 21_875  # net9's batch, and how many elements of an image its dropouts see: 2.8 million a batch
 AUGMENTATIONS = {
     "two rotations": [cards.Rotate(degrees=6.9, fill=1), cards.Rotate(degrees=15.0)],
@@ -78,7 +79,7 @@ def step_seconds(recipe: Recipe) -> dict[str, float]:
     maps = prepare(images[: recipe.batch_size], recipe)
     x = pixels.normalise(maps, None, pixels.pixel_values(recipe.input.mean, recipe.input.std))
     draw_dropout(model, recipe.batch_size, generator)
-    gradient = draws.uniform(recipe.batch_size * cards.CLASSES, generator).to(torch.float32).view(-1, cards.CLASSES)
+    gradient = draws.uniform(recipe.batch_size * CLASSES, generator).to(torch.float32).view(-1, CLASSES)
     forward = least(lambda: model(x, recipe.batch_size))
     both = least(lambda: model(x, recipe.batch_size).backward(gradient))
     return {"forward": forward, "backward": both - forward, "all": whole}
@@ -148,8 +149,8 @@ def beside_the_layers() -> Iterator[tuple[str, Callable[[], object]]]:
     for name, steps in AUGMENTATIONS.items():
         yield name, partial(augment, batch, steps, generator)
     yield "pixels picked, normalised, in lanes", partial(pixels.normalise, images, picked, values)
-    outputs = draws.uniform(BATCH * cards.CLASSES, generator).to(torch.float32).view(BATCH, -1).requires_grad_()
-    labels = torch.arange(BATCH) % cards.CLASSES
+    outputs = draws.uniform(BATCH * CLASSES, generator).to(torch.float32).view(BATCH, -1).requires_grad_()
+    labels = torch.arange(BATCH) % CLASSES
     for kind in losses.KINDS:
         yield f"loss {kind}, both ways", lambda kind=kind: losses.loss_of(outputs, labels, kind)[0].backward()
     for optimizer in (cards.Sgd(momentum=0.9), cards.Adam()):

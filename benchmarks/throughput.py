@@ -1,6 +1,6 @@
 """Time training as the sources wrote it, and as others would, against the run: seconds per seed and epoch.
 
-    make bench          # all of it, in under six minutes; needs data/processed/, which `dvc repro preprocess` makes
+    make bench          # all of it, in under six minutes; needs MNIST in data/sets/, which `dvc repro` makes
 
 Some batches are timed, after a warm-up, and scaled to an epoch of 60,000 images; training alone, no evaluation. The
 sources' loop (notebook.py) has the whole machine to itself, and so has JAX. Runs, and plain torch, go side by side,
@@ -27,7 +27,7 @@ from ladder.lanes import build
 from ladder.runs.processes import import_torch
 
 T = TypeVar("T")
-DATA = Path("data/processed/train.safetensors")
+DATA = Path("data/sets/mnist/processed/train.safetensors")
 RUNGS = ("net9", "s7_final", "part3")  # two rotations; Adam and much dropout; the deepest, with depthwise convolutions
 SETTINGS = ((0, 64), (2, 128))  # the sources' loader: (workers, images a batch) without a GPU and with one
 KERNELS = {"run": build.NATIVE}  # what the kernels are compiled for

@@ -3,6 +3,7 @@
     python -m commands.compare                     # HEAD against the workspace
     python -m commands.compare main                # main against the workspace: what a pull request shows
     python -m commands.compare net7 net8           # two rungs that have reports in reports/rungs/
+    python -m commands.compare fashion_mnist/net7 fashion_mnist/net8     # on the images of another data set
     python -m commands.compare main lucky-dog --fail-unless not-worse --tolerance 0.1
 
 A name is `workspace`, a rung with reports in it, a Git revision or a DVC experiment, looked for in this order
@@ -26,11 +27,13 @@ from ladder import command
 from ladder.comparison.differences import compare_snapshots
 from ladder.comparison.markdown import markdown
 from ladder.comparison.snapshots import WORKSPACE, find
+from ladder.data.data_set import read_data_set
+from ladder.data.splits import preprocess
 from ladder.evaluation.stats import AS_GOOD_WITHIN
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
+from ladder.paths import DEFAULT_DATA, processed_folder
 
-TEST = Path("data/processed/test.safetensors")
 TOLERANCE = AS_GOOD_WITHIN  # points
 FINE, WORSE, UNKNOWN = 0, 1, 3  # exit codes
 
@@ -117,20 +120,23 @@ def draw(facts: Mapping, path: Path) -> str:
     comparisons = [of for of in judged if of["images"]["fixed"] or of["images"]["broken"]]
     if not comparisons:
         return "No picture: no test image is fixed or broken."
-    if not TEST.is_file():
-        return f"No picture: it needs {TEST}; `dvc pull {TEST.parent}` or `dvc repro preprocess` brings it."
+    data = comparisons[0]["data"]
+    comparisons, test = [of for of in comparisons if of["data"] == data], processed_folder(data) / "test.safetensors"
+    stage = preprocess(data)
+    if not test.is_file():
+        return f"No picture: it needs {test}; `dvc pull {test.parent}` or `dvc repro {stage}` brings it."
     from safetensors import SafetensorError  # with matplotlib half a second, which most calls save
     from safetensors.numpy import load_file
 
     from ladder.comparison import pictures
 
     try:
-        images = load_file(TEST)["images"]
+        images = load_file(test)["images"]
     except (SafetensorError, KeyError) as error:
-        return f"No picture: {TEST} is damaged ({error}); remove it, then `dvc repro preprocess` makes it again."
+        return f"No picture: {test} is damaged ({error}); remove it, then `dvc repro {stage}` makes it again."
     if len(images) != comparisons[0]["test_images"]:
-        return f"No picture: {TEST} has {len(images):,} images, the reports are of {comparisons[0]['test_images']:,}."
-    write_bytes(path, pictures.changes(comparisons, images))
+        return f"No picture: {test} has {len(images):,} images, the reports are of {comparisons[0]['test_images']:,}."
+    write_bytes(path, pictures.changes(comparisons, images, data == DEFAULT_DATA or read_data_set(data).inverted))
     return f"Pictures of the most consistent ones: {path}"
 
 

@@ -4,7 +4,7 @@ Usage:  python -m commands.export champion --onnx champion.onnx
         python -m commands.export champion --c champion.h
         python -m commands.export --onnx model.onnx      what `make repro` trained
 Reads:  models/<rung>.safetensors, or without a rung reports/recipe.yaml and data/models/;
-        data/processed/test.safetensors
+        data/sets/mnist/processed/test.safetensors
 Writes: the files named
 
 ONNX: the graph maps `images`, uint8 [N, 1, 28, 28], to `probabilities`, float32 [N, 10]. Needs the packages onnx and
@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ladder.command import name, new_file, parser, run_stage
-from ladder.data.splits import read_split
+from ladder.data.splits import preprocess, read_split
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
-from ladder.paths import PROCESSED
+from ladder.paths import DEFAULT_DATA, processed_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,12 +70,12 @@ def main(given: list[str] | None = None) -> None:
     from ladder.models.checks import agreement
 
     model = weights.find(asked.rung)
-    images = read_split("test").images if (PROCESSED / "test.safetensors").is_file() else None
+    images = read_split("test").images if (processed_folder(DEFAULT_DATA) / "test.safetensors").is_file() else None
     for path, export in ((asked.onnx, export_onnx), (asked.c, export_c)):
         if path is None:
             continue
         computed = export(model, path)
-        checked = "not compared: there are no test images here, `dvc repro preprocess` brings them"
+        checked = f"not compared: there are no test images here, `dvc repro {preprocess(DEFAULT_DATA)}` brings them"
         if images is not None:
             checked = agreement(model, computed, images, path).told()
         print(f"export: {path}, {path.stat().st_size:,} bytes; {checked}")

@@ -1,8 +1,8 @@
 """Build the page: the ladder to look at and to try, as one folder that opens from a file, without a network.
 
 Usage:  python -m commands.page
-Reads:  reports/, rungs/cards/, params.yaml; where they are there: docs/records.yaml, data/processed/test.safetensors
-        (pictures of digits), models/, data/models/ and .runs/ (networks that read a digit)
+Reads:  reports/, rungs/cards/, datasets/, params.yaml; where they are there: docs/records.yaml, data/sets/ (pictures of
+        test images), models/, data/models/ and .runs/ (networks that read a digit)
 Writes: site/, anew; open site/index.html. .page/, what the compiler and npm keep
 """
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ladder import cards
 from ladder.command import parser, run_stage
+from ladder.data.data_set import target_of
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
 
@@ -22,14 +23,14 @@ SITE = Path("site")
 CACHE = Path(__file__).parents[1] / ".page"  # beside the code, as .lanes/ is
 
 
-def data_of(data: "DataSet", target: float) -> dict[str, object]:
+def data_of(data: "DataSet", target: float | None) -> dict[str, object]:
     """Return {name: content} of a data set's files: its ladder, rungs, pairs, networks and test images."""
     from ladder.site import facts, networks
     from ladder.site.data_sets import read_images, read_reports
 
     reports = read_reports(data)
     if not reports:
-        raise LadderError(f"no rung of {data.title} has been climbed: there is no {data.reports}/rungs/")
+        raise LadderError(f"no rung of {data.title} has been climbed: there is no {data.reports}/")
     images = read_images(data)
     found = [networks.packed(network) for network in networks.networks(data, reports)]
     shown = [{key: network[key] for key in ("rung", "seed", "parameters", "accuracy")} for network in found]
@@ -47,7 +48,7 @@ def data_of(data: "DataSet", target: float) -> dict[str, object]:
 
 def main(given: list[str] | None = None) -> None:
     parser("commands.page", __doc__).parse_args(given)
-    target = cards.read_params().evaluate.target
+    params = cards.read_params()
     # these import torch, which takes seconds
     from ladder.site.charts import chart_scripts
     from ladder.site.data_sets import data_sets
@@ -57,7 +58,7 @@ def main(given: list[str] | None = None) -> None:
     shown = data_sets()
     data = {"sets": [{"name": one.name, "title": one.title} for one in shown], "kernels": web_assembly(CACHE)}
     for one in shown:
-        data |= data_of(one, target)
+        data |= data_of(one, target_of(one.name, params))
     files = page_files(chart_scripts(CACHE), data)
     making = SITE.with_suffix(".tmp")
     for old in (making, SITE):

@@ -2,7 +2,7 @@
 
 Usage:  python -m commands.publish <rung>              from random seed 0
         python -m commands.publish <rung> --seed 3
-Reads:  reports/rungs/<rung>/recipe.yaml, rungs/cards/, data/processed/, .runs/
+Reads:  reports/rungs/<rung>/recipe.yaml, rungs/cards/, data/sets/mnist/processed/, .runs/
 Writes: models/<rung>.safetensors (the weights after the last epoch; its metadata is the recipe and the seed),
         models/<rung>.md
 

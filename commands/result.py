@@ -1,7 +1,7 @@
 """Say what the pipeline's last run reached, and where to look next.
 
 Usage:  python -m commands.result
-Reads:  reports/metrics.json, reports/recipe.yaml, reports/data.json, params.yaml
+Reads:  reports/metrics.json, reports/recipe.yaml, params.yaml; data.json of the data set
 Writes: nothing
 """
 
@@ -12,7 +12,7 @@ from ladder import cards
 from ladder.command import parser, run_stage
 from ladder.evaluation.metrics import headline
 from ladder.exceptions import LadderError
-from ladder.paths import REPORTS
+from ladder.paths import REPORTS, facts_folder
 
 
 def read_json(path: Path) -> dict:
@@ -30,10 +30,11 @@ def read_json(path: Path) -> dict:
 
 def main(given: list[str] | None = None) -> None:
     parser("commands.result", __doc__).parse_args(given)
-    metrics, data = (read_json(REPORTS / name) for name in ("metrics.json", "data.json"))
+    metrics = read_json(REPORTS / "metrics.json")
     recipe, params = cards.read_recipe(REPORTS / "recipe.yaml"), cards.read_params()
+    data = read_json(facts_folder(recipe.data) / "data.json")
     try:
-        said = headline(recipe.rung, params.seeds, metrics, data["test_images"])
+        said = headline(recipe.name, params.seeds, metrics, data["test_images"])
     except (KeyError, TypeError, ValueError):
         raise LadderError(f"{REPORTS}/ is not as `dvc repro` leaves it; run it again") from None
     print()

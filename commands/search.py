@@ -1,12 +1,13 @@
 """Try candidates for a rung, and rank them by their accuracy on held-out training images. Never opens the test images.
 
 Usage:  python -m commands.search <file>.yaml
-Reads:  the file, rungs/cards/, data/processed/train.safetensors
+Reads:  the file, rungs/cards/, datasets/<data set>.yaml, data/sets/<data set>/processed/train.safetensors
 Writes: <file>.csv beside it, the best candidate first; .runs/
 
 The file holds:
     seeds       a list of random seeds
     holdout     how many training images to hold out, a multiple of 10
+    data        optional: the data set, mnist if not given
     train       optional: epochs, batch_size or learning_rate for all candidates
     candidates  cards by name; they may extend each other and the rungs
 
@@ -24,10 +25,12 @@ from pydantic import Field, field_validator
 
 from ladder import cards, command, machine
 from ladder.cards import parameters, work
+from ladder.data.data_set import read_data_set
 from ladder.data.splits import read_split
 from ladder.exceptions import LadderError
 from ladder.files import dump_csv, dump_yaml, read_yaml, write_text
 from ladder.names import check_name
+from ladder.paths import DEFAULT_DATA
 
 COLUMNS = ["candidate", "parameters", "epochs", "work", "holdout_accuracy", "sd", "train_accuracy", "by_seed"]
 
@@ -39,6 +42,7 @@ class Search(cards.Strict):
     holdout: Annotated[cards.Holdout, Field(gt=0)]
     candidates: dict[str, dict] = Field(min_length=1)
     train: cards.Overrides = cards.Overrides()
+    data: cards.RungName = DEFAULT_DATA
 
     @field_validator("seeds")
     @classmethod
@@ -63,7 +67,9 @@ def read_search(path: Path) -> tuple[dict[str, cards.Recipe], list[int]]:
             said["recipe"] = recipe | {"holdout": search.holdout}
             (Path(folder) / f"{name}.yaml").write_text(dump_yaml(said))
         try:
-            return {name: cards.resolve(name, search.train, folder) for name in search.candidates}, search.seeds
+            part = None if search.data == DEFAULT_DATA else read_data_set(search.data).part_of_recipes
+            recipes = {name: cards.resolve(name, search.train, folder, part) for name in search.candidates}
+            return recipes, search.seeds
         except LadderError as error:
             raise LadderError(str(error).replace(f"{folder}/", f"{path}: candidates: ")) from None
 
@@ -94,7 +100,9 @@ def train(recipes, seeds, data):
 
     with training_pool(min(machine.workers(), len(recipes) * len(seeds))) as executor:
         found = computed_here(recipes.values(), executor)
-        recipes = {name: recipe.model_copy(update={"fingerprint": found[name]}) for name, recipe in recipes.items()}
+        recipes = {
+            name: recipe.model_copy(update={"fingerprint": found[recipe.name]}) for name, recipe in recipes.items()
+        }
         try:
             train_many([(recipe, seed) for recipe in recipes.values() for seed in seeds], data, executor)
         except RunsFailedError as error:
@@ -119,7 +127,7 @@ def main(given: list[str] | None = None) -> None:
     reader.add_argument("file", type=Path, metavar="file.yaml", help="the search")
     path = reader.parse_args(given).file
     recipes, seeds = read_search(path)
-    data = read_split("train")
+    data = read_split("train", next(iter(recipes.values())).data)
     recipes, fault = train(recipes, seeds, data)
     ended = last_rows(recipes, seeds, data)
     text = table(recipes, ended, seeds)

@@ -1,8 +1,8 @@
 """Train what the ladder lacks, many runs side by side, so that no core waits while DVC takes its stages one by one.
 
-Usage:  python -m commands.train_ladder               every rung whose stage `climb` DVC would run
-        python -m commands.train_ladder <rung> ...    these rungs
-Reads:  rungs/params.yaml, reports/rungs/<rung>/recipe.yaml, data/processed/train.safetensors
+Usage:  python -m commands.train_ladder               every rung whose stage `climb` DVC would run, on all data sets
+        python -m commands.train_ladder <rung> ...    these rungs, such as net9 or fashion_mnist/net9
+Reads:  rungs/params.yaml, the rungs' recipe.yaml in reports/, data/sets/<data set>/processed/train.safetensors
 Writes: .runs/
 
 `dvc repro rungs/dvc.yaml` then finds the runs in .runs/ and only measures them; `make climb` does both. Where the
@@ -13,13 +13,13 @@ import json
 import subprocess
 import sys
 
-from ladder import machine
-from ladder.command import name, parser, run_stage
+from ladder import cards, machine
+from ladder.command import parser, run_stage, rung
 from ladder.data.splits import read_split
 from ladder.exceptions import LadderError
-from ladder.names import check_name
+from ladder.names import is_rung, refusal
 from ladder.paths import PIPELINE
-from ladder.runs.plans import read_plan, seeds_of, warn_if_bits_differ
+from ladder.runs.plans import plan_stage, read_plan, seeds_of, warn_if_bits_differ
 
 
 def stale() -> list[str]:
@@ -29,39 +29,51 @@ def stale() -> list[str]:
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["it says nothing"]
         raise LadderError(f"`dvc status {PIPELINE}` failed: {said[-1]}")
-    prefix = f"{PIPELINE}:climb@"
-    rungs = [stage.removeprefix(prefix) for stage in json.loads(done.stdout) if stage.startswith(prefix)]
-    return [check_name(rung, str(PIPELINE)) for rung in rungs]
+    stages = (stage.partition("@") for stage in json.loads(done.stdout))
+    rungs = [rung for stage, _, rung in stages if stage in (f"{PIPELINE}:climb", f"{PIPELINE}:climb_elsewhere")]
+    if strange := next((rung for rung in rungs if not is_rung(rung)), None):
+        raise LadderError(f"{PIPELINE}: {refusal(strange)}")
+    return rungs
 
 
 def main(given: list[str] | None = None) -> None:
     reader = parser("commands.train_ladder", __doc__)
-    reader.add_argument("rungs", nargs="*", metavar="rung", type=name, help="a name in rungs/params.yaml")
+    reader.add_argument("rungs", nargs="*", metavar="rung", type=rung, help="a name in rungs/params.yaml")
     asked = reader.parse_args(given).rungs
     wanted = seeds_of(asked or stale())
-    recipes = {rung: read_plan(rung) for rung in wanted}
+    by_data = {}
+    for recipe in map(read_plan, wanted):
+        by_data.setdefault(recipe.data, []).append(recipe)
+    trained = [train(data, recipes, wanted) for data, recipes in by_data.items()]
+    print("train_ladder: all trained" if any(trained) else f"train_ladder: nothing to train for {_rungs(wanted)}")
+
+
+def train(name: str, recipes: list[cards.Recipe], wanted: dict[str, int]) -> bool:
+    """Train what the store lacks of Recipes on one data set. Return whether it lacked anything.
+
+    wanted: {rung: number of seeds}.
+    """
     # these import torch, which takes seconds
     from ladder.runs import store
     from ladder.runs.pool import computed_here, train_many, training_pool
 
-    data = read_split("train")
+    data = read_split("train", name)
 
     def missing(recipe):
-        folders = {seed: store.folder_of(recipe, data, seed) for seed in range(wanted[recipe.rung])}
+        folders = {seed: store.folder_of(recipe, data, seed) for seed in range(wanted[recipe.name])}
         return [(recipe, seed) for seed, folder in folders.items() if store.count(folder) < recipe.epochs]
 
-    due = {rung: recipe for rung, recipe in recipes.items() if missing(recipe)}
+    due = [recipe for recipe in recipes if missing(recipe)]
     if not due:
-        print(f"train_ladder: nothing to train for {_rungs(wanted)}")
-        return
-    runs = sum(len(missing(recipe)) for recipe in due.values())
+        return False
+    runs = sum(len(missing(recipe)) for recipe in due)
     with training_pool(min(machine.workers(), runs)) as executor:
-        found = computed_here(due.values(), executor)
-        due = [warn_if_bits_differ(recipe, found[rung], f"{PIPELINE}:plan@{rung}") for rung, recipe in due.items()]
+        found = computed_here(due, executor)
+        due = [warn_if_bits_differ(recipe, found[recipe.name], plan_stage(recipe.name)) for recipe in due]
         runs = [run for recipe in due for run in missing(recipe)]
         print(f"train_ladder: {len(runs)} runs of {_rungs(due)}", flush=True)
         train_many(runs, data, executor)
-    print("train_ladder: all trained")
+    return True
 
 
 def _rungs(rungs):

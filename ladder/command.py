@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ladder.exceptions import LadderError
-from ladder.names import is_name, refusal
+from ladder.names import is_name, is_rung, refusal
 
 
 class _Parser(argparse.ArgumentParser):
@@ -23,10 +23,15 @@ def parser(module: str, text: str) -> argparse.ArgumentParser:
 
 
 def name(text: str) -> str:
-    """Return an argument that names a rung. Raises argparse's error for what is no name."""
+    """Return an argument that is a name, such as a rung's. Raises argparse's error for what is no name."""
     if not is_name(text):
         raise argparse.ArgumentTypeError(refusal(text))
     return text
+
+
+def rung(text: str) -> str:
+    """Return an argument that names a rung, on a further data set too. Raises argparse's error for what is no name."""
+    return text if is_rung(text) else name(text)
 
 
 def new_file(text: str) -> Path:

@@ -29,8 +29,20 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def draw_digit(axis: Axes, image: ArrayLike, title: str) -> None:
-    """Draw one digit (28 x 28 grey values from 0 to 255, dark on white) with a small title above."""
-    axis.imshow(np.asarray(image).reshape(28, 28), cmap="gray_r", vmin=0, vmax=255)
-    axis.set_title(title, fontsize=8, fontweight="normal", pad=2)
+def draw_image(axis: Axes, image: ArrayLike, title: str, inverted: bool = False) -> None:
+    """Draw one image, uint8 [C, S, S], grey or in colour, with a small title above.
+
+    inverted: show a grey image's black as white, and its white as black.
+    """
+    values = np.asarray(image)
+    if len(values) == 1:
+        axis.imshow(values[0], cmap="gray_r" if inverted else "gray", vmin=0, vmax=255)
+    else:
+        axis.imshow(np.moveaxis(values, 0, -1))
+    axis.set_title(no_formula(title), fontsize=8, fontweight="normal", pad=2)
     axis.axis("off")
+
+
+def no_formula(text: str) -> str:
+    """Return text in which matplotlib sees no formula, which would begin at a dollar sign."""
+    return text.replace("$", r"\$")

@@ -1,6 +1,7 @@
 """The machine a run computes on: how many processes train side by side. Imports no torch."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from ladder.exceptions import LadderError
@@ -27,6 +28,15 @@ def workers() -> int:
     if len(text.lstrip("0")) > 3 or int(text) > most:  # Python refuses to read thousands of digits
         raise LadderError(f"DIGIT_LADDER_WORKERS is {text[:20]}; on this machine, {most} is the most")
     return int(text)
+
+
+def free_memory() -> int | None:
+    """Return how many bytes of memory new processes can have, or None where the system does not tell (macOS)."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return None
 
 
 def _cores():

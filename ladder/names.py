@@ -19,6 +19,12 @@ def is_name(name: Any) -> bool:
     return isinstance(name, str) and len(name) <= LONGEST and PATTERN.fullmatch(name) is not None
 
 
+def is_rung(name: str) -> bool:
+    """Return whether a text may be the name of a rung, `net9`, or of one on a further data set, `<data set>/net9`."""
+    parts = name.split("/")
+    return len(parts) <= 2 and all(map(is_name, parts))
+
+
 def check_name(name: Any, where: str) -> str:
     """Return `name` if it may be one. Raises LadderError that begins with `where` otherwise."""
     if not is_name(name):

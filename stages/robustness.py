@@ -12,6 +12,7 @@ from statistics import fmean, stdev
 from ladder import machine
 from ladder.cards import Recipe
 from ladder.command import parser, run_stage
+from ladder.data.data_set import read_data_set
 from ladder.data.splits import read_split
 from ladder.evaluation.moved import views
 from ladder.files import write_text
@@ -27,9 +28,9 @@ def accuracies(recipe: Recipe, seed: int) -> dict[str, float]:
     from ladder.evaluation.measure import accuracy_of
     from ladder.runs import store
 
-    train, test = read_split("train"), read_split("test")
+    train, test = (read_split(split, recipe.data) for split in ("train", "test"))
     weights = store.finished(recipe, train, seed)[-1].weights
-    seen = views(test.images, test.labels)
+    seen = views(test.images, test.labels, read_data_set(recipe.data).mislabelled)
     return {column: accuracy_of(recipe, weights, images, labels) for column, (images, labels) in seen.items()}
 
 

@@ -1,7 +1,7 @@
 """Train the planned recipe once for each random seed.
 
 Usage:      python -m stages.train
-Reads:      reports/recipe.yaml, data/processed/train.safetensors
+Reads:      reports/recipe.yaml, data/sets/<data set>/processed/train.safetensors
 Parameters: seeds
 Writes:     data/models/seed-<seed>/epoch-<epoch>.safetensors (the weights after every epoch),
             reports/history.csv (seed, epoch, learning_rate, and running train and, where there is one, holdout loss
@@ -37,15 +37,15 @@ def main(given: list[str] | None = None) -> None:
 
     start = time.monotonic()
     with training_pool(machine.side_by_side(recipe, len(seeds))) as executor:
-        recipe = warn_if_bits_differ(recipe, computed_here([recipe], executor)[recipe.rung])
-        runs = train_seeds(recipe, read_split("train"), seeds, executor, on_epoch=write_history)
+        recipe = warn_if_bits_differ(recipe, computed_here([recipe], executor)[recipe.name])
+        runs = train_seeds(recipe, read_split("train", recipe.data), seeds, executor, on_epoch=write_history)
     for seed, epochs in runs.items():
         for epoch in epochs:
             write_tensors(model_path(seed, epoch.row["epoch"]), epoch.weights)
     write_history({seed: [epoch.row for epoch in epochs] for seed, epochs in runs.items()})
     seconds = round(time.monotonic() - start, 1)
     write_text(REPORTS / "timing.json", json.dumps({"seconds": seconds, "seeds": len(seeds)}) + "\n")
-    print(f"train: {recipe.rung}, seeds: {len(seeds)}, epochs: {recipe.epochs}, {seconds:.0f} s")
+    print(f"train: {recipe.name}, seeds: {len(seeds)}, epochs: {recipe.epochs}, {seconds:.0f} s")
 
 
 if __name__ == "__main__":

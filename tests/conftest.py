@@ -11,12 +11,14 @@ from projects import REPOSITORY, make_ladder, run_module
 @pytest.fixture(scope="session")
 def mnist_folder():
     """Return a folder with the four real MNIST files: fetched once by the real download, ignored by Git."""
-    from ladder.data import mnist
+    from ladder.data.data_set import IDX_FILES
+    from ladder.paths import raw_folder
 
-    folder = REPOSITORY / ".mnist" / "data" / "raw"
-    if not all((folder / file.name).exists() for file in mnist.FILES):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        done = run_module("stages.download", folder.parent.parent)
+    top = REPOSITORY / ".mnist"
+    folder = top / raw_folder("mnist")
+    if not all((folder / name).exists() for name in IDX_FILES):
+        shutil.copytree(REPOSITORY / "datasets", top / "datasets", dirs_exist_ok=True)
+        done = run_module("stages.download", top, "mnist")
         assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -26,14 +28,16 @@ def digits(mnist_folder):
     """Return the real training images as a Split; who wrote them is left out."""
     import torch
 
-    from ladder.data import mnist
+    from ladder.data import idx
+    from ladder.data.data_set import read_data_set
     from ladder.data.splits import Split
 
     def read(file):
-        content = mnist.decode((mnist_folder / file.name).read_bytes(), file)
+        content = idx.decode((mnist_folder / file.name).read_bytes(), file)
         return torch.frombuffer(bytearray(content), dtype=torch.uint8).view(file.shape)
 
-    return Split(read(mnist.TRAIN_IMAGES).unsqueeze(1), read(mnist.TRAIN_LABELS))
+    files = idx.files_of(read_data_set("mnist", REPOSITORY / "datasets"))
+    return Split(read(files.train_images).unsqueeze(1), read(files.train_labels))
 
 
 def made_once(tmp_path_factory, worker_id, name, make):

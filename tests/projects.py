@@ -82,11 +82,12 @@ def make_project(folder, digits, **params):
 
     images, labels, *_ = digits
     shutil.copytree(REPOSITORY / "rungs/cards", folder / "rungs/cards")
-    (folder / "data/processed").mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "datasets", folder / "datasets")
+    (folder / "data/sets/mnist/processed").mkdir(parents=True)
     splits = {"train": slice(0, 2000), "test": slice(-TEST_IMAGES, None)}
     for name, part in splits.items():
         tensors = {"images": images[part].contiguous(), "labels": labels[part].contiguous()}
-        save_file(tensors, folder / f"data/processed/{name}.safetensors")
+        save_file(tensors, folder / f"data/sets/mnist/processed/{name}.safetensors")
     return set_params(folder, **params)
 
 

@@ -17,25 +17,25 @@ from ladder import cards
 from ladder.cards.model_page import model_report
 from ladder.evaluation.tables import CONFUSION, evaluation_of, history_csv, history_rows, write_results
 from ladder.files import dump_csv, dump_yaml, write_text
-from ladder.paths import PROCESSED, RAW, REPORTS, RUNGS, model_path
+from ladder.paths import REPORTS, RUNGS, facts_folder, model_path, processed_folder, raw_folder
 
 IMAGES = 50  # in data/processed/
 HOLDOUT = ("holdout_loss", "holdout_accuracy")  # columns of history.csv, empty here
 PICTURES = ("curves", "confusion", "errors")
 
 
-def download():
-    RAW.mkdir(parents=True)
-    (RAW / "nothing").touch()
+def download(data):
+    raw_folder(data).mkdir(parents=True)
+    (raw_folder(data) / "nothing").touch()
 
 
-def preprocess():
-    PROCESSED.mkdir(parents=True)
+def preprocess(data):
+    processed_folder(data).mkdir(parents=True)
     split = {"images": np.zeros((IMAGES, 1, 28, 28), dtype=np.uint8), "labels": np.zeros(IMAGES, dtype=np.uint8)}
     for name in ("train", "test"):
-        save_file(split, PROCESSED / f"{name}.safetensors")
+        save_file(split, processed_folder(data) / f"{name}.safetensors")
     for name in ("data.json", "samples.png", "test_images.csv"):  # DVC has removed them
-        subprocess.run(["git", "restore", REPORTS / name], check=True)
+        subprocess.run(["git", "restore", facts_folder(data) / name], check=True)
 
 
 def plan(rung=None):

@@ -19,6 +19,7 @@ from ladder import cards
 from ladder.board import page
 from ladder.board import pictures as board_pictures
 from ladder.board.rows import facts, in_order, with_q
+from ladder.data.data_set import target_of
 from ladder.exceptions import LadderError
 from ladder.files import dump_yaml
 from stages import board
@@ -400,7 +401,8 @@ def stale():
     known, reports = page.read_ladder()
     readme = Path("README.md").read_text(encoding="utf-8")
     late = page.behind(reports)
-    written = page.texts(facts(known, reports), known, cards.read_params().evaluate.target, readme, late)
+    target = target_of("mnist", cards.read_params())
+    written = page.texts(facts(known, reports), known, target, readme, late, page.rows_elsewhere())
     return [
         path for path in written if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != written[path]
     ]

@@ -308,13 +308,13 @@ def test_json_has_the_facts_of_the_text(project, said):
 
 def test_pictures_of_what_changed(project, said):
     write_reports(Path("reports"), runs(5, 60, 3))
-    assert "No picture: it needs data/processed/test.safetensors" in said("--pictures", "changes.png")[1]
-    Path("data/processed").mkdir(parents=True)
-    save_file({"images": np.zeros((IMAGES, 1, 28, 28), np.uint8)}, "data/processed/test.safetensors")
+    assert "No picture: it needs data/sets/mnist/processed/test.safetensors" in said("--pictures", "changes.png")[1]
+    Path("data/sets/mnist/processed").mkdir(parents=True)
+    save_file({"images": np.zeros((IMAGES, 1, 28, 28), np.uint8)}, "data/sets/mnist/processed/test.safetensors")
     assert "Pictures of the most consistent ones: changes.png" in said("--pictures", "changes.png")[1]
     assert Path("changes.png").read_bytes().startswith(b"\x89PNG")
-    Path("data/processed/test.safetensors").write_bytes(b"no tensors")
-    assert "No picture: data/processed/test.safetensors is damaged" in said("--pictures", "changes.png")[1]
+    Path("data/sets/mnist/processed/test.safetensors").write_bytes(b"no tensors")
+    assert "No picture: data/sets/mnist/processed/test.safetensors is damaged" in said("--pictures", "changes.png")[1]
 
 
 @pytest.mark.parametrize(

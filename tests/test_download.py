@@ -246,7 +246,7 @@ def test_preprocessed_tensors_are_what_torchvision_reads(mnist_folder, tmp_path,
     assert done.returncode == 0, done.stderr
     expected = {"train": MNIST(tmp_path, train=True), "test": MNIST(tmp_path, train=False)}
     for split, images in expected.items():
-        tensors = load_file(tmp_path / f"data/processed/{split}.safetensors")
+        tensors = load_file(tmp_path / f"data/sets/mnist/processed/{split}.safetensors")
         assert torch.equal(tensors["images"][:, 0], images.data)
         assert torch.equal(tensors["labels"].long(), images.targets)
 
@@ -280,7 +280,7 @@ def test_preprocess_names_a_file_damaged_after_the_download(mnist_folder, tmp_pa
     flip_a_bit(tmp_path / "data/raw")
     done = run_here(capsys, preprocess)
     assert_one_clear_line(done, "t10k-images-idx3-ubyte: the right size but the wrong SHA-256")
-    assert files_in(tmp_path / "data/processed") == []
+    assert files_in(tmp_path / "data/sets/mnist/processed") == []
 
 
 @pytest.mark.parametrize("moment", range(4))

@@ -191,7 +191,7 @@ def test_the_command_writes_both_and_says_that_they_agree(trained, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("export: quick.h, ")
     assert "; all 500 test images read as by the engine, probabilities differ by " in done.stdout
-    (folder / "data/processed/test.safetensors").unlink()
+    (folder / "data/sets/mnist/processed/test.safetensors").unlink()
     done = run_module("commands.export", folder, "quick", "--c", "quick.h")
     assert "not compared: there are no test images here" in done.stdout
     assert_one_clear_line(run_module("commands.export", folder, "quack", "--c", "a.h"), "there is no models/quack")

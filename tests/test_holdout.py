@@ -6,11 +6,14 @@ import pytest
 import torch
 from projects import REPOSITORY
 
+from ladder.data.data_set import read_data_set
 from ladder.data.holdout import holdout_mask
 from ladder.data.splits import Split
 from ladder.data.synthetic import synthetic_digits
 from ladder.data.writers import read_writers
 from ladder.exceptions import LadderError
+
+WRITERS = read_data_set("mnist", REPOSITORY / "datasets").groups
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +21,7 @@ def written(digits):
     """Return the real training images with their writers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(REPOSITORY)
-        return Split(digits.images, digits.labels, *read_writers("train", 60_000))
+        return Split(digits.images, digits.labels, *read_writers(WRITERS, "train", 60_000))
 
 
 @pytest.mark.parametrize("size", [1000, 5000, 10_000])
@@ -35,7 +38,7 @@ def test_no_writer_of_the_holdout_wrote_a_training_image(written, size):
 def test_the_writers_are_those_that_qmnist_counts(written, monkeypatch):
     """539 and 297 people, and no one among both: arXiv:1905.10498."""
     monkeypatch.chdir(REPOSITORY)
-    test, kinds = read_writers("test", 10_000)
+    test, kinds = read_writers(WRITERS, "test", 10_000)
     assert len(written.groups.unique()) == 539
     assert len(test.unique()) == 297
     assert not set(test.tolist()) & set(written.groups.tolist())
@@ -66,4 +69,4 @@ def test_a_table_of_writers_that_is_not_whole_is_one_clear_line(tmp_path, monkey
     elif damage == "missing":
         path.unlink()
     with pytest.raises(LadderError, match="restore it with `git checkout"):
-        read_writers("train", 59_999 if damage == "other" else 60_000)
+        read_writers(WRITERS, "train", 59_999 if damage == "other" else 60_000)

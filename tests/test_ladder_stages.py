@@ -127,6 +127,7 @@ def test_a_climb_that_dvc_would_run_is_what_train_ladder_trains(ladder, tmp_path
     folder = shutil.copytree(ladder, tmp_path / "repository")
     for name in ("rungs/dvc.yaml", "dvc.yaml", ".dvcignore"):
         shutil.copy(REPOSITORY / name, folder / name)
+    (folder / "rungs/data_sets.yaml").write_text("data_sets: {mnist: reports}\nelsewhere: {}\n")
     for command in (["git", "init", "--quiet"], ["dvc", "init", "--quiet"]):
         subprocess.run(command, cwd=folder, check=True)
     program = "from commands.train_ladder import stale; print(sorted(stale()))"

@@ -26,6 +26,7 @@ def comparison(**keys):
     facts = {"before": "a", "after": "b", "seeds": [4, 4], "test_images": 10_000, "verdict": "better"}
     facts |= {"change": 0.1, "low": 0.05, "high": 0.15, "margin": 0.14, "again": 0.9, "collapsed": []}
     facts |= {"same_results": False, "metrics": [row], "new_writers": writers, "writers_known": True}
+    facts |= {"other_images": "digits of other people", "classes": [str(digit) for digit in range(10)]}
     return facts | {"images": images, "recipe": [], "lines": {}} | keys
 
 
@@ -109,7 +110,7 @@ def test_a_row_without_values_is_left_out():
 
 
 def test_a_picture_says_what_its_numbers_are():
-    assert caption(image(659, 3, 1), [4, 10]) == "image 659\n8 → 3\n3/4 → 1/10"
+    assert caption(image(659, 3, 1), comparison(seeds=[4, 10])) == "image 659\n8 → 3\n3/4 → 1/10"
     assert LEGEND.startswith("Above each image: its number, label → what it was read as, how many of the seeds misread")
 
 

@@ -56,7 +56,7 @@ def project(npm, trained, tmp_path_factory, worker_id):
 
     def build(folder):
         shutil.copytree(trained[0], folder)
-        labels = read_tensors(folder / "data/processed/test.safetensors")["labels"]
+        labels = read_tensors(folder / "data/sets/mnist/processed/test.safetensors")["labels"]
         counts = np.bincount(labels, minlength=10)
         classes = [{"digit": digit, "train": 200, "test": int(count)} for digit, count in enumerate(counts)]
         about = {"classes": classes, "test_images": TEST_IMAGES, "kinds": {"0": "employees", "4": "students"}}
@@ -210,7 +210,7 @@ def test_a_rungs_page_shows_its_network_its_curves_and_who_wrote_what_it_misread
     number = int(re.search(r"image (\d+)", first)[1])
     assert misread[number] == seeds
     assert f"writer {2000 + number // 3}, students" in first
-    digit = read_tensors(project / "data/processed/test.safetensors")["images"][number, 0].numpy()
+    digit = read_tensors(project / "data/sets/mnist/processed/test.safetensors")["images"][number, 0].numpy()
     np.testing.assert_array_equal(pixels_of(page, ".digits canvas"), digit)
 
     table = cards.layer_table(cards.resolve("quick", cards=project / cards.CARDS))
@@ -273,7 +273,7 @@ def pixels_of(page, canvas):
 @pytest.mark.parametrize("dark_on_light", [True, False])
 def test_a_picture_of_a_test_image_becomes_that_image_again(opened, project, tmp_path, dark_on_light):
     """The oracle is MNIST, ten times as large, which is prepared back to what it was."""
-    images = read_tensors(project / "data/processed/test.safetensors")["images"][:40, 0].numpy()
+    images = read_tensors(project / "data/sets/mnist/processed/test.safetensors")["images"][:40, 0].numpy()
     page = opened("draw")
     for number, image in enumerate(images):
         large = image.repeat(10, 0).repeat(10, 1)

@@ -60,7 +60,7 @@ def test_metrics_are_what_the_models_do(project):
     errors = pd.read_csv(project / "reports/errors.csv")
     confusion = pd.read_csv(project / "reports/confusion.csv")
     recipe = cards.read_recipe(project / "reports/recipe.yaml")
-    test, train = (load_file(project / f"data/processed/{split}.safetensors") for split in ("test", "train"))
+    test, train = (load_file(project / f"data/sets/mnist/processed/{split}.safetensors") for split in ("test", "train"))
     accuracies, on_train, misread = [], [], []
     for seed in range(2):
         model = build(recipe, seed=99)
@@ -146,7 +146,7 @@ def test_every_plot_has_its_template_and_its_columns():
 
 def test_training_never_opens_the_test_images(project, digits, tmp_path):
     folder = make_planned(tmp_path, digits)
-    (folder / "data/processed/test.safetensors").unlink()
+    (folder / "data/sets/mnist/processed/test.safetensors").unlink()
     run_stages(folder, "train")
     assert contents(folder / "data/models") == contents(project / "data/models")
 
@@ -192,7 +192,7 @@ def test_the_fingerprint_follows_the_bits(digits, tmp_path):
 
 def test_missing_data_is_one_line(digits, tmp_path):
     folder = make_planned(tmp_path, digits)
-    (folder / "data/processed/train.safetensors").write_bytes(b"no tensors")
+    (folder / "data/sets/mnist/processed/train.safetensors").write_bytes(b"no tensors")
     assert_one_clear_line(run_module("stages.train", folder), "train.safetensors", "make it again with `dvc repro`")
 
 

@@ -50,7 +50,7 @@ def in_torch(path, images):
 def test_a_published_model_says_what_it_is_worth(published):
     folder, said = published
     path = folder / "models/quick.safetensors"
-    test = load_file(folder / "data/processed/test.safetensors")
+    test = load_file(folder / "data/sets/mnist/processed/test.safetensors")
     misread = int((in_torch(path, test["images"]).argmax(1) != test["labels"]).sum())
     card = path.with_suffix(".md").read_text()
     assert f"{misread} of 500 test images misread" in said
@@ -63,7 +63,7 @@ def test_the_lines_of_torch_in_the_docs_give_these_probabilities(published, monk
     monkeypatch.chdir(published[0])
     text = (REPOSITORY / "docs/use_the_model.md").read_text()
     code = text.partition("```python\n")[2].partition("```")[0].replace("models/sprint", "models/quick")
-    images = load_file("data/processed/test.safetensors")["images"]
+    images = load_file("data/sets/mnist/processed/test.safetensors")["images"]
     blank = code.index("images = torch.zeros")
     found = {"images_given": images.to(torch.float32)}
     exec(f"{code[:blank]}images = images_given\n{code[code.index(chr(10), blank) + 1 :]}", found)

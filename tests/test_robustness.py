@@ -11,15 +11,18 @@ from PIL import Image
 from projects import REPOSITORY, run_module
 
 from ladder.cards import resolve
+from ladder.data.data_set import read_data_set
 from ladder.data.synthetic import synthetic_digits
 from ladder.data.tensors import write_tensors
-from ladder.evaluation.moved import ALL_IMAGES, MISLABELLED, MOVED, WELL_LABELLED, views
+from ladder.evaluation.moved import ALL_IMAGES, MOVED, views
 from ladder.network.build import build
 from ladder.training import run
 from stages.robustness import RUNGS, page
 
 pytestmark = pytest.mark.slow
 
+MISLABELLED = read_data_set("mnist", REPOSITORY / "datasets").mislabelled
+WELL_LABELLED = "without the 15 mislabelled"
 CARD = {"title": "Quick", "goal": "none", "extends": "session7_steplr", "recipe": {"epochs": 1}}
 
 
@@ -30,7 +33,7 @@ def test_set():
 
 def test_the_mislabelled_are_left_out(test_set):
     images, labels, *_ = test_set
-    found = views(images, labels)
+    found = views(images, labels, MISLABELLED)
     assert found[ALL_IMAGES] == (images, labels)
     assert (found[WELL_LABELLED][0].numpy() == np.delete(images.numpy(), MISLABELLED, axis=0)).all()
     assert (found[WELL_LABELLED][1].numpy() == np.delete(labels.numpy(), MISLABELLED)).all()
@@ -77,13 +80,14 @@ def test_the_page_has_means_and_deviations():
 
 @pytest.mark.slow
 def test_the_command_measures_the_runs_last_weights(test_set, tmp_path):
-    shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
+    for name in ("datasets", "rungs/cards"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name)
     for rung in RUNGS:
         (tmp_path / f"rungs/cards/{rung}.yaml").write_text(yaml.safe_dump(CARD))
     (tmp_path / "rungs/params.yaml").write_text(yaml.safe_dump({"seeds": dict.fromkeys(RUNGS, 1)}))
     data = synthetic_digits(2000)
     for split, part in {"train": data, "test": test_set}.items():
-        write_tensors(tmp_path / f"data/processed/{split}.safetensors", part._asdict())
+        write_tensors(tmp_path / f"data/sets/mnist/processed/{split}.safetensors", part._asdict())
     assert run_module("stages.plan", tmp_path, RUNGS[0]).returncode == 0
     planned = (tmp_path / f"reports/rungs/{RUNGS[0]}/recipe.yaml").read_text()
     for rung in RUNGS[1:]:

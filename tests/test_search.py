@@ -27,7 +27,7 @@ SEARCH = {
 
 @pytest.fixture
 def project(tmp_path):
-    write_tensors(tmp_path / "data/processed/train.safetensors", synthetic_digits(2000)._asdict())
+    write_tensors(tmp_path / "data/sets/mnist/processed/train.safetensors", synthetic_digits(2000)._asdict())
     shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
     return tmp_path
 

@@ -129,12 +129,12 @@ def test_pictures_that_cannot_be_written_are_one_line_and_make_no_folder(project
 
 def test_pictures_of_other_test_images_are_not_drawn(project, capsys):
     write_reports(Path("reports"), runs(5, 60, 3))
-    Path("data/processed").mkdir(parents=True)
+    Path("data/sets/mnist/processed").mkdir(parents=True)
     for tensors, said in (
         ({"images": np.zeros((5, 1, 28, 28), np.uint8)}, "has 5 images, the reports are of 10,000"),
         ({"pixels": np.zeros(1)}, "is damaged ('images')"),
     ):
-        save_file(tensors, "data/processed/test.safetensors")
+        save_file(tensors, "data/sets/mnist/processed/test.safetensors")
         assert said in text_of(capsys, "--pictures", "changes.png")
     assert not Path("changes.png").exists()
 

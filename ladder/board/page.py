@@ -2,16 +2,20 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from ladder import cards
-from ladder.board.rows import ABOVE, BELOW, NOT_CONTRADICTED
+from ladder.board.rows import ABOVE, BELOW, NOT_CONTRADICTED, facts
+from ladder.board.side_by_side import beside
 from ladder.comparison.markdown import escaped
 from ladder.comparison.reports import Report, read_report
-from ladder.comparison.snapshots import RUNGS, WORKSPACE, find
+from ladder.comparison.snapshots import WORKSPACE, find
+from ladder.data.data_set import read_data_set
 from ladder.evaluation.numbers import interval, number
 from ladder.evaluation.stats import AS_GOOD_WITHIN, BETTER, OPEN, WORSE
 from ladder.exceptions import LadderError
 from ladder.files import dump_csv
+from ladder.paths import DEFAULT_DATA, rung_folder
 
 README, CSV, PAGE = "README.md", "reports/ladder.csv", "reports/ladder.md"
 STEPS, PARAMETERS = "reports/ladder_steps.png", "reports/ladder_parameters.png"
@@ -33,11 +37,35 @@ HEAD = {
 }
 
 
-def read_ladder() -> tuple[dict[str, cards.Card], dict[str, Report]]:
-    """Return ({rung: Card}, {rung: Report}): all cards, and the reports of the rungs that were climbed."""
+def read_ladder(data: str = DEFAULT_DATA) -> tuple[dict[str, cards.Card], dict[str, Report]]:
+    """Return ({rung: Card}, {rung: Report}): all cards, and the reports of the rungs climbed on a data set."""
     snapshot = find(WORKSPACE)
-    climbed = {rung: read_report(snapshot, f"{RUNGS}/{rung}", rung) for rung in sorted(snapshot.rungs())}
-    return {rung: cards.read_card(rung) for rung in cards.rung_names()}, climbed
+    names = {name.rpartition("/")[2]: name for name in sorted(snapshot.rungs()) if data_of(name) == data}
+    climbed = {rung: read_report(snapshot, rung_folder(name).as_posix(), rung) for rung, name in names.items()}
+    return known_cards(data), climbed
+
+
+def known_cards(data: str = DEFAULT_DATA) -> dict[str, cards.Card]:
+    """Return {rung: Card} of all cards. What sources reported is of the default data set; for others it is left out."""
+    known = {rung: cards.read_card(rung) for rung in cards.rung_names()}
+    if data == DEFAULT_DATA:
+        return known
+    return {rung: card.model_copy(update={"reported": None}) for rung, card in known.items()}
+
+
+def further_data() -> list[str]:
+    """Return the names of the data sets, other than the default one, that rungs were climbed on."""
+    return sorted({data_of(name) for name in find(WORKSPACE).rungs()} - {DEFAULT_DATA})
+
+
+def rows_elsewhere() -> dict[str, list[dict]]:
+    """Return {title: rows of `facts`} of the further data sets."""
+    return {read_data_set(data).title: facts(*read_ladder(data)) for data in further_data()}
+
+
+def data_of(name: str) -> str:
+    """Return the data set of a rung by its name: that of `<data set>/net9`, or for `net9` the default one."""
+    return name.rpartition("/")[0] or DEFAULT_DATA
 
 
 def behind(reports: dict[str, Report]) -> list[str]:
@@ -45,30 +73,36 @@ def behind(reports: dict[str, Report]) -> list[str]:
 
     So are all reports after a change of the engine that recipes speak of, until the rungs are climbed again.
     """
-    return [rung for rung, report in reports.items() if _bare(report.recipe) != _bare(recipe_now(rung))]
+    return [rung for rung, report in reports.items() if _bare(report.recipe) != _bare(recipe_now(rung, report.data))]
 
 
-def recipe_now(rung: str) -> dict:
+def recipe_now(rung: str, data: str = DEFAULT_DATA) -> dict:
     """Return a rung's recipe as its card resolves now, as recipe.yaml has it; an empty one where it does not."""
     try:
-        return cards.recipe_content(cards.resolve(rung))
+        part = None if data == DEFAULT_DATA else read_data_set(data).part_of_recipes
+        return cards.recipe_content(cards.resolve(rung, data=part))
     except LadderError:
         return {}
 
 
 def texts(
-    rows: list[dict], known: dict[str, cards.Card], target: float, readme: str, late: Sequence[str] = ()
+    rows: list[dict],
+    known: dict[str, cards.Card],
+    target: float,
+    readme: str,
+    late: Sequence[str] = (),
+    others: Mapping[str, list[dict]] = MappingProxyType({}),
 ) -> dict[str, str]:
     """Return {path: text} of the CSV file, the page and the README.
 
     rows: of `ladder.board.rows.facts`; known: {rung: Card} of all cards; target: percent; readme: its text now; late:
-    the rungs that are `behind`.
+    the rungs that are `behind`; others: {data set's title: its rows}.
     """
     climbed = {row["rung"] for row in rows}
     left = [rung for rung, card in known.items() if card.source and rung not in climbed]  # own ones may wait
     return {
         CSV: table(rows),
-        PAGE: f"# The ladder\n\n{page(rows, left, target, '../', late)}\n",
+        PAGE: "\n\n".join(["# The ladder", page(rows, left, target, "../", late), *beside(rows, others)]) + "\n",
         README: between_marks(readme, best(rows, late)),
     }
 
@@ -169,7 +203,7 @@ def _cells(row, top):
         reached_cell(row),
         number(row["best_epoch_accuracy"], 2),
         number(row["gap"], 2),
-        str(row["held_epochs"]),
+        number(row["held_epochs"], 0),
         change_cell(row),
         _verdict(row),
     )

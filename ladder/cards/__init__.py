@@ -5,7 +5,7 @@ from ladder.cards.card import CARDS, Card, Reported, Source, lineage, natural, r
 from ladder.cards.changes import network_changes
 from ladder.cards.optimizers import Adam, Sgd
 from ladder.cards.params import Overrides, Params, TrainOverrides, read_params
-from ladder.cards.recipe import Input, Recipe, read_recipe, recipe_content
+from ladder.cards.recipe import Images, Input, Recipe, read_recipe, recipe_content
 from ladder.cards.schedules import Moment
 from ladder.cards.schema import Holdout, RungName, Seeds, Strict, nearest, validated
-from ladder.cards.shapes import CLASSES, Row, layer_table, parameters, work
+from ladder.cards.shapes import Row, layer_table, parameters, work

@@ -18,7 +18,7 @@ from ladder.files import read_yaml
 from ladder.names import check_name
 
 CARDS = Path("rungs/cards")
-NOT_IN_A_CARDS_RECIPE = ("rung", "input", "network", "bits", "fingerprint", "device")
+NOT_IN_A_CARDS_RECIPE = ("rung", "data", "images", "input", "network", "bits", "fingerprint", "device")
 
 
 class Source(Strict):
@@ -114,13 +114,15 @@ def natural(name: str) -> list[str | int]:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
-def resolve(rung: str, overrides: Overrides | None = None, cards: str | Path = CARDS) -> Recipe:
-    """Return the whole Recipe of a rung: its ancestors' keys, its own over them, then `overrides`.
+def resolve(
+    rung: str, overrides: Overrides | None = None, cards: str | Path = CARDS, data: dict | None = None
+) -> Recipe:
+    """Return the whole Recipe of a rung: what its data set says, its ancestors' keys, its own over them, `overrides`.
 
-    A key of `recipe:` or `input:` and the list `network:` replace the parent's whole; a mapping `network:` changes the
-    parent's list. Raises LadderError.
+    data: the part_of_recipes of a DataSet; None is the default one. A key of `recipe:` or `input:` and the list
+    `network:` replace the parent's whole; a mapping `network:` changes the parent's list. Raises LadderError.
     """
-    merged, recipe = {"rung": rung}, None
+    merged, recipe = {"rung": rung} | (data or {}), None
     for name in reversed(lineage(rung, cards)):
         path = Path(cards) / f"{name}.yaml"
         card = read_card(name, cards)

@@ -6,9 +6,9 @@ one, write its class here and a test; docs/vocabulary.md is made from the classe
 
 import math
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainSerializer, WrapValidator, model_validator
 
 from ladder.cards.schema import Count, Word, one_of
 
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 DEEPEST = 8  # sequences within sequences
+AS_CLASSES = "classes"  # a card's word for the number of classes of the data set
+
+
+def _number_or_classes(value: Any, check: Any) -> Any:
+    return value if value == AS_CLASSES else check(value)
+
+
+# A Recipe puts the number in place of the word; see `Operation.for_classes`.
+Outputs = Annotated[Count, WrapValidator(_number_or_classes), PlainSerializer(lambda value: value)]
 
 
 class Operation(Word):
@@ -34,6 +43,10 @@ class Operation(Word):
     def window(self, shape: Shape) -> tuple[int, int]:
         """Return (reach, stride): an output sees `reach` + 1 inputs a side; the next one begins `stride` further."""
         return 0, 1
+
+    def for_classes(self, classes: int) -> Self:
+        """Return the operation with the number of classes where a card says `out: classes`."""
+        return self.model_copy(update={"out": classes}) if getattr(self, "out", None) == AS_CLASSES else self
 
     @property
     def inside(self) -> list["Operation"]:
@@ -57,10 +70,13 @@ Layer = one_of(Operation)
 
 
 class Conv(Operation):
-    """2-D convolution with a square kernel: a map of `out` channels. It has no bias unless the card asks for one."""
+    """2-D convolution with a square kernel: a map of `out` channels. It has no bias unless the card asks for one.
+
+    `out: classes` stands for as many as the data set has classes.
+    """
 
     name: ClassVar = "conv"
-    out: Count
+    out: Outputs
     kernel: Count
     stride: Count = 1
     padding: Annotated[int, Field(ge=0, le=1000)] = 0
@@ -87,10 +103,10 @@ class Conv(Operation):
 
 
 class Linear(Operation):
-    """Fully connected layer with bias: `out` features."""
+    """Fully connected layer with bias: `out` features; `out: classes` for as many as the data set has classes."""
 
     name: ClassVar = "linear"
-    out: Count
+    out: Outputs
 
     def out_shape(self, shape):
         _flat(shape)
@@ -269,6 +285,9 @@ class Sequence(Operation):
     @property
     def inside(self):
         return self.layers
+
+    def for_classes(self, classes):
+        return self.model_copy(update={"layers": [layer.for_classes(classes) for layer in self.layers]})
 
     def parameters(self, shape):
         total = 0

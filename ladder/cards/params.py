@@ -5,6 +5,7 @@ from typing import Literal
 
 from ladder.cards.schema import BatchSize, Epochs, Holdout, Percent, Positive, RungName, Seeds, Strict, validated
 from ladder.files import read_yaml
+from ladder.paths import DEFAULT_DATA
 
 
 class Overrides(Strict):
@@ -23,18 +24,19 @@ class TrainOverrides(Overrides):
 
 
 class EvaluateParams(Strict):
-    """`evaluate` in params.yaml."""
+    """`evaluate` in params.yaml. target: None is the data set's own."""
 
-    target: Percent
+    target: Percent | None = None
 
 
 class Params(Strict):
     """params.yaml."""
 
+    data: RungName = DEFAULT_DATA
     model: RungName
     seeds: Seeds
     train: TrainOverrides = TrainOverrides()
-    evaluate: EvaluateParams
+    evaluate: EvaluateParams = EvaluateParams()
 
 
 def read_params(path: str | Path = "params.yaml") -> Params:

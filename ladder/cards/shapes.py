@@ -11,8 +11,6 @@ from ladder.exceptions import LadderError
 if TYPE_CHECKING:
     from ladder.cards.recipe import Recipe
 
-CLASSES = 10
-
 
 @dataclass(frozen=True)
 class Row:
@@ -37,14 +35,15 @@ class Row:
 
 def layer_table(recipe: "Recipe") -> list[Row]:
     """Return a Row for each layer of a Recipe's network. Raises LadderError where shapes do not fit."""
-    size = recipe.input.size
+    images, size = recipe.images, recipe.input.size
     try:
-        rows = list(_rows(recipe.network, (1, size, size), field=1, jump=1))
+        rows = list(_rows(recipe.network, (images.channels, size, size), field=1, jump=1))
     except ValueError as error:
-        raise LadderError(f"rung {recipe.rung}: {error}") from None
-    if rows[-1].shape != (CLASSES,):
+        raise LadderError(f"rung {recipe.name}: {error}") from None
+    if rows[-1].shape != (images.classes,):
         raise LadderError(
-            f"rung {recipe.rung}: the network ends in shape {rows[-1].shape}; it must end in ({CLASSES},)"
+            f"rung {recipe.name}: the network ends in shape {rows[-1].shape}; it must end in ({images.classes},), "
+            f"one number a class of {recipe.data}, for images of {size} × {size} pixels"
         )
     return rows
 

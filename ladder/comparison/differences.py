@@ -10,11 +10,13 @@ from ladder.comparison.locks import NotMeasuredError
 from ladder.comparison.parsing import yaml_mapping
 from ladder.comparison.recipes import recipe_changes
 from ladder.comparison.reports import Report, read_report
-from ladder.comparison.snapshots import CARDS, DATA, FOLDER, RUNGS, Snapshot
+from ladder.comparison.snapshots import CARDS, FOLDER, Snapshot
+from ladder.data.data_set import with_article
 from ladder.evaluation import stats
 from ladder.evaluation.metrics import BY_KEY, PRIMARY, Metric
 from ladder.exceptions import LadderError
 from ladder.names import is_name
+from ladder.paths import rung_folder
 
 MOST_LINES = 2000  # that are matched one by one, which takes time with the square of their number
 
@@ -48,7 +50,9 @@ def compare(before: Report, after: Report) -> dict:
         "before": before.name,
         "after": after.name,
         "seeds": [len(before.misread), len(after.misread)],
+        "data": before.data,
         "test_images": before.misread.shape[1],
+        "classes": list(before.test.classes),
         "same_results": _same_results(before, after),
         **_judged(before, after),
         "metrics": _rows(before, after),
@@ -99,7 +103,7 @@ def _changed_rungs(before, after, rungs):
 
 def _changed_reports(before, after, rung):
     """Return a list with the comparison of one rung in two Snapshots, or of what they stand for; empty where equal."""
-    folders = [f"{RUNGS}/{rung}" if rung else snapshot.folder for snapshot in (before, after)]
+    folders = [rung_folder(rung).as_posix() if rung else snapshot.folder for snapshot in (before, after)]
     if before.of_folder(folders[0]) == after.of_folder(folders[1]):
         return []
     old, new = (_report(*of, rung) for of in zip((before, after), folders, strict=True))
@@ -118,14 +122,14 @@ def _step(snapshot, rung, report):
     baseline = _baseline(snapshot, rung)
     if baseline not in snapshot.rungs():
         return None
-    return compare(_report(snapshot, f"{RUNGS}/{baseline}", baseline), report)
+    return compare(_report(snapshot, rung_folder(baseline).as_posix(), baseline), report)
 
 
 def _new_rung(snapshot, rung):
     """Return the facts on a rung that only the second Snapshot has, and on its step from the rung it is judged by."""
     facts = {"rung": rung, "baseline": _baseline(snapshot, rung), "comparison": None}
     try:
-        report = _report(snapshot, f"{RUNGS}/{rung}", rung)
+        report = _report(snapshot, rung_folder(rung).as_posix(), rung)
         facts["comparison"] = _step(snapshot, rung, report)
     except NotMeasuredError as error:
         return facts | {"not_measured": str(error)}
@@ -140,13 +144,14 @@ def _new_rung(snapshot, rung):
 
 
 def _baseline(snapshot, rung):
-    """Return the name of the rung that a card says it is judged against, or None."""
+    """Return the name of the rung that a card says it is judged against, on the same data set, or None."""
+    data, slash, rung = rung.rpartition("/")
     try:
         card = yaml_mapping(snapshot.files.get(f"{CARDS}/{rung}.yaml", "{}"))
     except ValueError:
         return None  # `plan` says what is wrong with a card
     name = card.get("against") or card.get("extends")
-    return name if is_name(name) else None
+    return f"{data}{slash}{name}" if is_name(name) else None
 
 
 def _check_same_images(before, after):
@@ -156,15 +161,20 @@ def _check_same_images(before, after):
 
 def _other_images(before, after):
     """Return how the test images of two Reports differ, or None."""
+    sets = [report.data for report in (before, after)]
+    if sets[0] != sets[1]:
+        return f"{before.name} was measured on images of {sets[0]} and {after.name} on images of {sets[1]}"
     counts = [report.misread.shape[1] for report in (before, after)]
     if counts[0] != counts[1]:
         return f"{before.name} was measured on {counts[0]:,} test images and {after.name} on {counts[1]:,}"
     if len({report.test.sha256 for report in (before, after)} - {None}) > 1:
-        return f"{before.name} and {after.name} were measured on different test images (test_sha256 in {DATA} differs)"
+        fault = "were measured on different test images (test_sha256 in data.json differs)"
+        return f"{before.name} and {after.name} {fault}"
     for index in sorted(before.labels.keys() & after.labels.keys()):
         labels = before.labels[index], after.labels[index]
         if labels[0] != labels[1]:
-            return f"test image {index} is a {labels[0]} for {before.name} and a {labels[1]} for {after.name}"
+            first, second = (with_article(before.test.classes[label]) for label in labels)
+            return f"test image {index} is {first} for {before.name} and {second} for {after.name}"
     return None
 
 
@@ -188,6 +198,7 @@ def _judged(before, after):
         "to_settle": {"seeds": settle, "smallest_shown": smallest},
         "new_writers": _interval(writers.interval) | {"verdict": writers.verdict()},
         "writers_known": groups is not None,
+        "other_images": after.test.others if groups is not None else "other test images",
     }
 
 

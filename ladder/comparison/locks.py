@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import yaml
 
 from ladder.comparison.parsing import yaml_mapping
-from ladder.comparison.snapshots import FOLDER, LADDERS_LOCK, LOCK, PARAMS, Snapshot
+from ladder.comparison.snapshots import FOLDER, LADDERS_LOCK, LOCK, PARAMS, RUNGS, Snapshot
 from ladder.exceptions import LadderError
 
 
@@ -23,7 +23,7 @@ def check_up_to_date(snapshot: Snapshot, folder: str, recipe: str) -> None:
     nothing said.
     """
     own = folder == FOLDER
-    lock, stage = (LOCK, "evaluate") if own else (LADDERS_LOCK, f"climb@{PurePosixPath(folder).name}")
+    lock, stage = (LOCK, "evaluate") if own else (LADDERS_LOCK, _climb(PurePosixPath(folder)))
     used = _used_recipe(snapshot.files.get(lock, ""), stage, f"{folder}/recipe.yaml")
     if used is None:
         return
@@ -34,6 +34,11 @@ def check_up_to_date(snapshot: Snapshot, folder: str, recipe: str) -> None:
         together = f"commit {PARAMS}, reports/ and the lock files together"
         remedy = together if snapshot.committed else snapshot.remedy(f"{folder}/")
         raise NotMeasuredError(f"{snapshot.name}: {lock} says that {folder}/metrics.json is of {other}; {remedy}")
+
+
+def _climb(folder):
+    """Return the name of the stage that writes a rung's reports into a folder."""
+    return f"climb@{folder.name}" if folder.match(f"{RUNGS}/*") else f"climb_elsewhere@{'/'.join(folder.parts[-2:])}"
 
 
 def _used_recipe(lock, stage, path):

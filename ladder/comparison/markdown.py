@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from ladder.data.data_set import with_article
 from ladder.evaluation.metrics import BY_KEY, PRIMARY, Metric
 from ladder.evaluation.numbers import interval, number
 from ladder.evaluation.stats import AS_GOOD, BETTER, DIFFER, OPEN, POWER, WORSE
@@ -125,8 +126,7 @@ def _of_two_runs(comparison, before, after, change):
 
 def _holds(comparison):
     """Return what is known of other people's digits, or of other test images where nobody knows who made them."""
-    other = comparison["new_writers"]
-    whose = "digits of other people" if comparison["writers_known"] else "other test images"
+    other, whose = comparison["new_writers"], escaped(comparison["other_images"])
     ends = interval(other, PRIMARY.decimals)
     if comparison["verdict"] not in (BETTER, WORSE):
         return f"on {whose} {ends}"
@@ -145,7 +145,8 @@ def _collapses(comparison):
     """Return a line on each seed that lost a class: its mean is then one of two kinds of runs."""
     return [
         f"**Seed {lost['seed']} of {escaped(lost['of'])} collapsed**: it misreads {number(lost['misread'], 0)} % of "
-        f"class {lost['class']}, since epoch {lost['since_epoch']}. A mean over such seeds tells little."
+        f"class {escaped(comparison['classes'][lost['class']])}, since epoch {lost['since_epoch']}. "
+        "A mean over such seeds tells little."
         for lost in comparison["collapsed"]
     ]
 
@@ -222,17 +223,18 @@ def _images(comparison):
     parts = [f"Test images that more than half of the seeds misread: {_counts(images)}."]
     for key in ("fixed", "broken"):
         if images[key]:
-            listed = "\n".join(f"- {_image(image, comparison['seeds'])}" for image in images[key][:SHOWN])
+            listed = "\n".join(f"- {_image(image, comparison)}" for image in images[key][:SHOWN])
             more = f", the {SHOWN} most consistent" if len(images[key]) > SHOWN else ""
             parts.append(f"{key.title()}{more}:\n\n{listed}")
     return parts
 
 
-def _image(image, seeds):
+def _image(image, comparison):
     """Return a line on an image; not `#7`, which GitHub would link to the issue of that number."""
-    before, after = (f"{misread}/{count}" for misread, count in zip(image["misread_by"], seeds, strict=True))
-    article = "an" if image["label"] == 8 else "a"
-    what = f"{article} {image['label']} read as {image['read_as']}"
+    pairs = zip(image["misread_by"], comparison["seeds"], strict=True)
+    before, after = (f"{misread}/{count}" for misread, count in pairs)
+    label, read_as = (comparison["classes"][image[key]] for key in ("label", "read_as"))
+    what = f"{escaped(with_article(label))} read as {escaped(read_as)}"
     return f"image {image['index']}: {what}, by {before} seeds before, {after} after"
 
 

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
-from ladder.cards import CLASSES
 from ladder.evaluation.metrics import BY_KEY, METRICS, MOST, Metric, Tables, misread_counts, shortened
 from ladder.evaluation.tables import CURVES, ERRORS, HISTORY, TEST_IMAGES, parse_csv
 from ladder.exceptions import LadderError
 from ladder.files import parse_yaml
 
 MOST_IMAGES, MOST_MEASURED = 1_000_000, 200_000_000  # test images; seeds times test images: one byte each in memory
+MOST_CLASSES, LONGEST_WORD = 1000, 200
+NEEDED = ("index", "label")  # columns of test_images.csv
 DEEPEST = 20  # mappings and lists inside each other
 CLOSE = 1e-3  # percent or images; the files are rounded to 1e-4
 
@@ -29,9 +30,14 @@ def metrics_of(text: str) -> dict:
 
 
 class TestSet(NamedTuple):
-    """The test images, as data.json and test_images.csv tell of them; None for what an older version did not write."""
+    """The test images, as data.json and test_images.csv tell of them; None for what an older version did not write.
+
+    classes: their names. others: what to call images of other groups, such as digits of other people.
+    """
 
     images: int
+    classes: tuple[str, ...]
+    others: str
     sha256: str | None = None
     kinds: dict[str, str] | None = None  # {number of a kind of people: its name}
     labels: np.ndarray | None = None  # int [images]
@@ -50,15 +56,41 @@ def test_set_of(data: str, listed: str | None) -> TestSet:
         raise ValueError(f"data.json: test_sha256 is {shortened(sha256)}, not 64 hexadecimal digits")
     if kinds is not None and not (isinstance(kinds, dict) and all(isinstance(name, str) for name in kinds.values())):
         raise ValueError(f"data.json: kinds is {shortened(kinds)}, not names")
-    return TestSet(count, sha256, kinds, *(in_file("test_images.csv", _listed, listed, count) if listed else ()))
+    others = f"{in_file('data.json', _word, values, 'things')} of other {in_file('data.json', _word, values, 'groups')}"
+    known = in_file("test_images.csv", _listed, listed, count) if listed else ()
+    return TestSet(count, in_file("data.json", _classes, values), others, sha256, kinds, *known)
+
+
+def _word(values, key):
+    """Return a word of a data set's card that data.json has, or MNIST's."""
+    word = values.get(key, {"things": "digits", "groups": "people"}[key])
+    if not (isinstance(word, str) and word.isprintable() and 0 < len(word) <= LONGEST_WORD):
+        raise ValueError(f"{key} is {shortened(word)}, not a word")
+    return word
+
+
+def _classes(values):
+    """Return the names of the classes in data.json: MNIST's are its digits, also where it does not list them."""
+    listed = values.get("classes", [{}] * 10)
+    if not (
+        isinstance(listed, list) and 2 <= len(listed) <= MOST_CLASSES and all(isinstance(of, dict) for of in listed)
+    ):
+        raise ValueError(f"classes is {shortened(listed)}, not a list of 2 to {MOST_CLASSES:,} classes")
+    names = [of.get("name", str(label)) for label, of in enumerate(listed)]
+    for name in names:
+        if not (isinstance(name, str) and name.isprintable() and 0 < len(name) <= LONGEST_WORD):
+            raise ValueError(f"a class is called {shortened(name)}, which is no name")
+    return tuple(names)
 
 
 def _listed(text, count):
-    """Return the columns label, group and kind of test_images.csv, each as int [count]."""
-    rows = parse_csv(TEST_IMAGES, text)
+    """Return the columns label, group and kind of test_images.csv, each as int [count]; the last two may be missing."""
+    head = text.partition("\n")[0].split(",")
+    columns = {column: read for column, read in TEST_IMAGES.items() if column in head or column in NEEDED}
+    rows = parse_csv(columns, text)
     if [row["index"] for row in rows] != list(range(count)):
         raise ValueError(f"it does not list the {count:,} images that data.json counts")
-    return tuple(np.array([row[column] for row in rows]) for column in ("label", "group", "kind"))
+    return tuple(np.array([row[column] for row in rows]) for column in columns if column != "index")
 
 
 def json_mapping(text: str) -> dict:
@@ -102,16 +134,17 @@ def yaml_mapping(text: str) -> dict:
     return values
 
 
-def tables_of(texts: dict[str, str], test_images: int) -> Tables:
+def tables_of(texts: dict[str, str], test: TestSet) -> Tables:
     """Return the rows of {name of file: text} for curves.csv, errors.csv and, where it is there, history.csv.
 
     They are checked one by one, and against each other: seeds, epochs, numbers of misread images.
     """
+    test_images = test.images
     curves = in_file("curves.csv", _curves, texts["curves.csv"])
     seeds = list(dict.fromkeys(row["seed"] for row in curves))
     if len(seeds) * test_images > MOST_MEASURED:
         raise ValueError(f"curves.csv has {len(seeds)} seeds, too many for {test_images:,} test images")
-    errors = in_file("errors.csv", _errors, texts["errors.csv"], set(seeds), test_images)
+    errors = in_file("errors.csv", _errors, texts["errors.csv"], set(seeds), test)
     history = in_file("history.csv", _history, texts["history.csv"], seeds) if "history.csv" in texts else []
     return Tables(curves, errors, history, test_images)
 
@@ -177,10 +210,10 @@ def _check_percent(rows, column):
         raise ValueError(f"{column} is {high:g}, more than 100 %")
 
 
-def _errors(text, seeds, test_images):
+def _errors(text, seeds, test):
     rows, labels, places = parse_csv(ERRORS, text), {}, set()
     for row in rows:
-        _check_misread(row, seeds, test_images)
+        _check_misread(row, seeds, test)
         place = (row["seed"], row["index"])
         if place in places:
             raise ValueError(f"seed {place[0]} has image {place[1]} twice")
@@ -190,15 +223,15 @@ def _errors(text, seeds, test_images):
     return rows
 
 
-def _check_misread(row, seeds, test_images):
+def _check_misread(row, seeds, test):
     """Raise ValueError for a row of errors.csv that cannot be."""
     index, label, prediction = row["index"], row["label"], row["prediction"]
     if row["seed"] not in seeds:
         raise ValueError(f"it has a seed {row['seed']} that curves.csv lacks")
-    if index >= test_images:
-        raise ValueError(f"it has an image {index}, but there are {test_images:,}, counted from 0")
-    if max(label, prediction) >= CLASSES:
-        raise ValueError(f"image {index}: there is no class {max(label, prediction)}; they are 0 to {CLASSES - 1}")
+    if index >= test.images:
+        raise ValueError(f"it has an image {index}, but there are {test.images:,}, counted from 0")
+    if max(label, prediction) >= (classes := len(test.classes)):
+        raise ValueError(f"image {index}: there is no class {max(label, prediction)}; they are 0 to {classes - 1}")
     if label == prediction:
         raise ValueError(f"image {index} is not misread: label and prediction are both {label}")
     if row["confidence"] > 1:

@@ -6,18 +6,20 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from ladder.evaluation.pictures import GALLERY_COLUMNS
-from ladder.figure import STYLE, draw_digit, png
+from ladder.evaluation.pictures import GALLERY_COLUMNS, LETTERS
+from ladder.exceptions import cut
+from ladder.figure import STYLE, draw_image, png
 
 CHANGES = 3  # comparisons with pictures
 LEGEND = "Above each image: its number, label → what it was read as, how many of the seeds misread it before → after"
-ROW, HEADING = 1.95, 0.35  # inches
+ROW, HEADING = 2.1, 0.35  # inches
 
 
-def changes(comparisons: Sequence[dict], images: np.ndarray) -> bytes:
+def changes(comparisons: Sequence[dict], images: np.ndarray, inverted: bool = True) -> bytes:
     """Return the test images that changed most consistently: a row fixed and a row broken for the first comparisons.
 
-    comparisons: those of ladder.comparison.differences that have such images; images: uint8 [N, 1, 28, 28].
+    comparisons: those of ladder.comparison.differences that have such images; images: uint8 [N, C, S, S];
+    inverted: as for `draw_image`.
     """
     first = comparisons[:CHANGES]
     rows = [(comparison, key) for comparison in first for key in ("fixed", "broken") if comparison["images"][key]]
@@ -26,17 +28,20 @@ def changes(comparisons: Sequence[dict], images: np.ndarray) -> bytes:
         legend, *parts = figure.subfigures(len(rows) + 1, 1, height_ratios=[HEADING, *[ROW] * len(rows)])
         legend.suptitle(LEGEND, fontsize=9)
         for part, (comparison, key) in zip(parts, rows, strict=True):
-            _row(part, comparison, key, images)
+            _row(part, comparison, key, images, inverted)
         return png(figure)
 
 
-def caption(image: dict, seeds: Sequence[int]) -> str:
-    """Return the three lines above an image, which LEGEND explains. seeds: how many there are before and after."""
-    before, after = (f"{misread}/{count}" for misread, count in zip(image["misread_by"], seeds, strict=True))
-    return f"image {image['index']}\n{image['label']} → {image['read_as']}\n{before} → {after}"
+def caption(image: dict, comparison: dict) -> str:
+    """Return the lines above an image of a comparison, which LEGEND explains."""
+    pairs = zip(image["misread_by"], comparison["seeds"], strict=True)
+    before, after = (f"{misread}/{count}" for misread, count in pairs)
+    label, read_as = (cut(comparison["classes"][image[key]], LETTERS) for key in ("label", "read_as"))
+    arrow = " → " if len(label + read_as) < LETTERS else " →\n"
+    return f"image {image['index']}\n{label}{arrow}{read_as}\n{before} → {after}"
 
 
-def _row(part, comparison, key, images):
+def _row(part, comparison, key, images, inverted):
     """Draw the most consistent images that got fixed, or broke, in one comparison."""
     changed = comparison["images"][key]
     shown = changed[:GALLERY_COLUMNS]
@@ -46,4 +51,4 @@ def _row(part, comparison, key, images):
     for axis in axes:
         axis.axis("off")
     for axis, image in zip(axes, shown, strict=False):
-        draw_digit(axis, images[image["index"]], caption(image, comparison["seeds"]))
+        draw_image(axis, images[image["index"]], caption(image, comparison), inverted)

@@ -17,10 +17,11 @@ from ladder.comparison.parsing import (
     test_set_of,
     yaml_mapping,
 )
-from ladder.comparison.snapshots import DATA, FOLDER, PARAMS, RESULTS, TEST_IMAGES, Snapshot
+from ladder.comparison.snapshots import FOLDER, PARAMS, RESULTS, Snapshot
 from ladder.evaluation.metrics import Tables, shortened
 from ladder.exceptions import LadderError
 from ladder.names import is_name
+from ladder.paths import DEFAULT_DATA, rung_on
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Report:
     recipe: Mapping  # recipe.yaml
     lines: Mapping[str, list[str]]  # {file: its lines}, for the recipe and the parameters
 
+    @property
+    def data(self) -> str:
+        """The name of the data set."""
+        return self.recipe.get("data", DEFAULT_DATA)
+
 
 def read_report(snapshot: Snapshot, folder: str, name: str | None = None) -> Report:
     """Return the Report in a folder of a Snapshot, called `name` or by snapshot and rung.
@@ -51,8 +57,9 @@ def read_report(snapshot: Snapshot, folder: str, name: str | None = None) -> Rep
     try:
         recipe = in_file("recipe.yaml", _recipe, texts["recipe.yaml"])
         metrics = in_file("metrics.json", metrics_of, texts["metrics.json"])
-        test = test_set_of(snapshot.text(DATA), snapshot.files.get(TEST_IMAGES))
-        tables = tables_of(texts, test.images)
+        data = recipe.get("data", DEFAULT_DATA)
+        test = test_set_of(*snapshot.facts(data))
+        tables = tables_of(texts, test)
         by_seed = by_seed_of(tables)
         check_together(metrics, by_seed, tables, recipe["epochs"])
     except ValueError as error:
@@ -60,7 +67,8 @@ def read_report(snapshot: Snapshot, folder: str, name: str | None = None) -> Rep
         remedy = snapshot.remedy(f"{folder}/")
         raise LadderError(f"{snapshot.name}: {folder}/ is not as `evaluate` writes it ({fault}); {remedy}") from None
     labels, predictions = _readings(tables)
-    name, lines = name or f"{snapshot.name} ({recipe['rung']})", _lines(snapshot, folder, texts)
+    name = name or f"{snapshot.name} ({rung_on(data, recipe['rung'])})"
+    lines = _lines(snapshot, folder, texts)
     misread, curves = _misread(tables), _accuracy_curves(tables)
     return Report(name, metrics, by_seed, misread, curves, test, labels, predictions, recipe, lines)
 
@@ -71,6 +79,8 @@ def _recipe(text):
     rung = recipe.get("rung")
     if not is_name(rung):
         raise ValueError(f"rung is {shortened(rung)}, which is no name of a rung")
+    if not is_name(data := recipe.get("data", DEFAULT_DATA)):
+        raise ValueError(f"data is {shortened(data)}, which is no name of a data set")
     if "epochs" not in recipe:
         raise ValueError("it has no epochs")
     return recipe

@@ -12,17 +12,16 @@ from ladder import cards
 from ladder.comparison import git
 from ladder.comparison.names import unknown
 from ladder.exceptions import LadderError
-from ladder.names import is_name
-from ladder.paths import REPORTS
+from ladder.names import is_name, is_rung
+from ladder.paths import REPORTS, facts_folder, rung_folder
 from ladder.paths import RUNGS as RUNG_REPORTS
 
 FOLDER, RUNGS, CARDS = (path.as_posix() for path in (REPORTS, RUNG_REPORTS, cards.CARDS))
-PARAMS, DATA = "params.yaml", f"{FOLDER}/data.json"
-TEST_IMAGES = f"{FOLDER}/test_images.csv"
+PARAMS = "params.yaml"
 WORKSPACE = "workspace"
 RESULTS = ("metrics.json", "curves.csv", "errors.csv")
 LOCK, LADDERS_LOCK = "dvc.lock", "rungs/dvc.lock"
-SINGLE = (PARAMS, LOCK, LADDERS_LOCK, TEST_IMAGES)
+SINGLE = (PARAMS, LOCK, LADDERS_LOCK)
 KIB, MIB = 2**10, 2**20
 LIMITS = {  # bytes; 100 seeds of 1,000 epochs, or of 10,000 misread images, take less
     "metrics.json": 64 * KIB,
@@ -36,6 +35,7 @@ LIMITS = {  # bytes; 100 seeds of 1,000 epochs, or of 10,000 misread images, tak
     "dvc.lock": 16 * MIB,
 }
 REPORT_FILES = ("metrics.json", "data.json", "recipe.yaml", "curves.csv", "history.csv", "errors.csv")
+FACTS = ("data.json", "test_images.csv")  # of a data set
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,28 @@ class Snapshot:
         """Return what its user can do about reports that are missing or make no sense."""
         if self.committed:
             return "commit reports/ there, as `dvc repro` leaves it"
-        return f"run `dvc repro{' rungs/dvc.yaml' if path.startswith(f'{RUNGS}/') else ''}`"
+        return f"run `dvc repro{' rungs/dvc.yaml' if path.count('/') > 1 else ''}`"
 
     def rungs(self) -> set[str]:
-        """Return the names of the ladder's rungs that have reports here. Raises LadderError for a bad name."""
-        paths = [PurePosixPath(path) for path in self.files]
-        names = {path.parent.name for path in paths if path.match(f"{RUNGS}/*/metrics.json")}
-        if strange := sorted(name for name in names if not is_name(name)):
-            raise LadderError(f"{self.name}: {RUNGS}/ has a folder {strange[0]!r}; no rung can have this name")
+        """Return the names of the rungs that have reports here, as `rung_on` gives them.
+
+        Raises LadderError for a bad one.
+        """
+        names = set()
+        for path in map(PurePosixPath, self.files):
+            if path.match(f"{FOLDER}/*/*/metrics.json"):
+                data, rung = path.parts[1:3]
+                if not (is_name(data) and is_name(rung)):
+                    strange = rung if is_name(data) else data
+                    folder = path.parent.parent if is_name(data) else FOLDER
+                    raise LadderError(f"{self.name}: {folder}/ has a folder {strange!r}; no rung can have this name")
+                names.add(rung if path.match(f"{RUNGS}/*/*") else f"{data}/{rung}")
         return names
+
+    def facts(self, data: str) -> tuple[str, str | None]:
+        """Return the texts of a data set's data.json and, where it is there, test_images.csv."""
+        folder = facts_folder(data).as_posix()
+        return self.text(f"{folder}/data.json"), self.files.get(f"{folder}/test_images.csv")
 
     def of_folder(self, folder: str) -> dict[str, str | None]:
         """Return {name of file: text} for one folder's reports; for the pipeline's own, its parameters too."""
@@ -80,13 +93,13 @@ def find(name: str) -> Snapshot:
     """
     if name == WORKSPACE:
         return _workspace(name)
-    if is_name(name) and Path(RUNGS, name, "metrics.json").is_file():
-        return _workspace(name, f"{RUNGS}/{name}")
+    if is_rung(name) and (rung_folder(name) / "metrics.json").is_file():
+        return _workspace(name, rung_folder(name).as_posix())
     commit = git.commit_of(name) or _experiment(name)
     if commit:
         return Snapshot(name, _committed(name, commit), committed=True)
-    if name in cards.rung_names():
-        raise LadderError(f"rung {name} has no reports yet; they go to {RUNGS}/{name}/")
+    if is_rung(name) and name.rpartition("/")[2] in cards.rung_names():
+        raise LadderError(f"rung {name} has no reports yet; they go to {rung_folder(name)}/")
     raise unknown(name, [WORKSPACE], cards.rung_names())
 
 
@@ -101,7 +114,7 @@ def _experiment(name):
 
 
 def _workspace(name, folder=FOLDER):
-    patterns = (f"{FOLDER}/*", f"{RUNGS}/*/*", f"{CARDS}/*.yaml")
+    patterns = (f"{FOLDER}/*", f"{FOLDER}/*/*", f"{FOLDER}/*/*/*", f"{CARDS}/*.yaml")
     paths = [Path(path) for path in SINGLE] + [path for pattern in patterns for path in Path().glob(pattern)]
     kept = [path for path in paths if _is_kept(path.as_posix()) and path.is_file()]
     for path in kept:
@@ -123,8 +136,10 @@ def _committed(name, commit):
 def _is_kept(path):
     """Return whether a file is one that a comparison reads."""
     parent, _, file = path.rpartition("/")
-    in_reports = parent == FOLDER or re.fullmatch(rf"{RUNGS}/[^/]+", parent)
-    return path in SINGLE or (in_reports and file in REPORT_FILES) or (parent == CARDS and file.endswith(".yaml"))
+    if path in SINGLE or (parent == CARDS and file.endswith(".yaml")):
+        return True
+    depth = parent.count("/") if re.match(rf"{FOLDER}(/|$)", parent) else None
+    return (depth in (0, 1) and file in FACTS) or (depth in (0, 2) and file in REPORT_FILES)
 
 
 def _check_size(name, path, size):

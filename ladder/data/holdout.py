@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 
-from ladder.cards import CLASSES
 from ladder.data.splits import Split
 from ladder.exceptions import LadderError
 from ladder.lanes.draws import generator, permutation
@@ -17,7 +16,8 @@ def holdout_mask(data: Split, size: int) -> torch.Tensor:
     """Return bool [N], true for `size` images held out of training, always the same.
 
     Where it is known who made the images, whole groups are held out, with as many images of each class as that allows:
-    what is watched is then new, as a test image is. Elsewhere size/10 images of each class are.
+    what is watched is then new, as a test image is. Elsewhere as many of each class are; of the first ones one more,
+    where the classes do not divide `size`.
     Raises LadderError where that cannot be.
     """
     held = torch.zeros(len(data.labels), dtype=torch.bool)
@@ -28,22 +28,29 @@ def holdout_mask(data: Split, size: int) -> torch.Tensor:
 
 
 def _of_classes(data, size):
-    """Return the indices of size/10 images of each class."""
-    found = []
-    for label in range(CLASSES):
+    """Return the indices of as many images of each class as of any other, or of one more."""
+    found, classes = [], _classes(data)
+    for label in range(classes):
         members = (data.labels == label).nonzero().flatten()
-        if len(members) <= size // CLASSES:
+        wanted = size // classes + (label < size % classes)
+        if len(members) <= wanted:
             raise LadderError(
-                f"holdout {size} wants {size // CLASSES} of the {len(members)} training images of a {label}"
+                f"holdout {size} wants {wanted} of the {len(members)} training images of class {label}; "
+                "take a smaller holdout"
             )
-        found.append(members[permutation(len(members), generator("holdout", label))[: size // CLASSES]])
+        found.append(members[permutation(len(members), generator("holdout", label))[:wanted]])
     return torch.cat(found)
+
+
+def _classes(data):
+    """Return how many classes there are: training images have them all."""
+    return int(data.labels.max()) + 1
 
 
 def _of_groups(data, size):
     """Return the indices of the images of whole groups, `size` together."""
     groups = data.groups.unique(return_inverse=True)[1]
-    counts = np.zeros((int(groups.max()) + 1, CLASSES), dtype=np.int64)
+    counts = np.zeros((int(groups.max()) + 1, _classes(data)), dtype=np.int64)
     np.add.at(counts, (groups.numpy(), data.labels.numpy()), 1)
     found = set()
     for start in range(STARTS):

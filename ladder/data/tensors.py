@@ -4,6 +4,7 @@ from pathlib import Path
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from ladder.exceptions import LadderError
@@ -26,6 +27,11 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         raise LadderError(
             f"{path}: not a readable safetensors file ({_reason(path, error)}); make it again with `dvc repro`"
         ) from None
+
+
+def label_type(classes: int) -> torch.dtype:
+    """Return the type of the labels of so many classes: the smallest that a safetensors file and NumPy share."""
+    return torch.uint8 if classes <= 256 else torch.int16
 
 
 def _reason(path, error):

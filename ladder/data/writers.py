@@ -1,33 +1,32 @@
-"""Who wrote MNIST's digits: 539 people the training digits, 297 others the test digits.
+"""Who wrote the digits of a data set such as MNIST, from the table that its card names; see datasets/README.md."""
 
-Half of either are employees of the Census Bureau (NIST's series hsf_0), the others high-school students (hsf_4).
-Source: datasets/README.md.
-"""
-
-from pathlib import Path
+import hashlib
+import io
 
 import pandas as pd
 import torch
 
+from ladder.data.data_set import CARDS, Groups
 from ladder.exceptions import LadderError
 
-WRITERS = Path("datasets/mnist_writers.csv.gz")
-KINDS = {0: "employees", 4: "high-school students"}
 
+def read_writers(groups: Groups, split: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (writer, int32 [count]; kind, uint8 [count]) of the images of `train` or `test`, in their order.
 
-def read_writers(split: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (writer, int32 [count]; NIST series, uint8 [count]) of the images of `train` or `test`, in their order.
-
-    Raises LadderError where the table is missing or is not of so many images.
+    The table has the columns split, index, series (the kind of the writer) and writer. Raises LadderError where it is
+    missing, is not the card's, or is not of so many images.
     """
+    path = CARDS / groups.table
+    restore = f"restore it with `git checkout {path}`"
     try:
-        table = pd.read_csv(WRITERS)
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != groups.sha256:
+            raise ValueError("another SHA-256 than its card has")
+        table = pd.read_csv(io.BytesIO(content), compression="gzip" if path.suffix == ".gz" else None)
         of_split = table[table["split"] == split]
-        fits = of_split["index"].tolist() == list(range(count)) and of_split["series"].isin(KINDS).all()
+        fits = of_split["index"].tolist() == list(range(count)) and of_split["series"].isin(groups.kinds).all()
     except (OSError, EOFError, ValueError, KeyError) as error:
-        raise LadderError(f"{WRITERS} cannot be read ({error}); restore it with `git checkout {WRITERS}`") from None
+        raise LadderError(f"{path} cannot be read ({error}); {restore}") from None
     if not fits:
-        raise LadderError(
-            f"{WRITERS} has not the {count:,} images of {split}; restore it with `git checkout {WRITERS}`"
-        )
+        raise LadderError(f"{path} has not the {count:,} images of {split}; {restore}")
     return torch.tensor(of_split["writer"].to_numpy("int32")), torch.tensor(of_split["series"].to_numpy("uint8"))

@@ -58,7 +58,7 @@ def measure(recipe: Recipe, weights: list[dict], train: Split, test: Split) -> M
 
 
 def accuracy_of(recipe: Recipe, weights: dict, images: torch.Tensor, labels: torch.Tensor) -> float:
-    """Return the accuracy in percent of one state of a network on uint8 images [N, 1, 28, 28] with labels [N]."""
+    """Return the accuracy in percent of one state of a network on uint8 images [N, C, S, S] with labels [N]."""
     torch.set_num_threads(1)
     model = build(recipe, seed=0)
     model.load_state_dict(weights)

@@ -31,12 +31,12 @@ class Tables:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that metrics.json is computed from. train_accuracies: percent, one a seed; target: percent."""
+    """All that metrics.json is computed from. train_accuracies: percent, one a seed; target: percent, None: none."""
 
     tables: Tables
     recipe: Recipe
     train_accuracies: list[float]
-    target: float
+    target: float | None
 
 
 def accuracies(tables: Tables) -> list[float]:
@@ -85,8 +85,10 @@ def reached_epoch(evaluation: Evaluation) -> int | None:
     return next((epoch for epoch, at_target in _epochs_at_target(evaluation).items() if at_target), None)
 
 
-def epochs_at_target(evaluation: Evaluation) -> int:
-    """Return for how many of the last epochs the mean of the seeds stays at the target."""
+def epochs_at_target(evaluation: Evaluation) -> int | None:
+    """Return for how many of the last epochs the mean of the seeds stays at the target; None without a target."""
+    if evaluation.target is None:
+        return None
     missed = [epoch for epoch, at_target in _epochs_at_target(evaluation).items() if not at_target]
     return evaluation.recipe.epochs - max(missed, default=0)
 
@@ -186,7 +188,9 @@ METRICS = (
         bounds=(1, MOST),
         optional=True,
     ),
-    Metric("held_epochs", "last epochs at the target", value=epochs_at_target, decimals=0, bounds=ANY_COUNT),
+    Metric(
+        "held_epochs", "last epochs at the target", value=epochs_at_target, decimals=0, bounds=ANY_COUNT, optional=True
+    ),
     Metric("holdout_accuracy", "holdout accuracy, %", value=holdout_accuracy, optional=True),
     Metric("parameters", "parameters", value=lambda of: parameters(of.recipe), decimals=0, bounds=(1, MOST)),
 )
@@ -231,7 +235,9 @@ def _last_epoch(rows: list[dict], column: str) -> list[float]:
 
 
 def _epochs_at_target(evaluation: Evaluation) -> dict[int, bool]:
-    """Return {epoch: whether the mean accuracy of the seeds is at the target or above}."""
+    """Return {epoch: whether the mean accuracy of the seeds is at the target or above}; nothing without a target."""
+    if evaluation.target is None:
+        return {}
     by_epoch = defaultdict(list)
     for row in evaluation.tables.curves:
         by_epoch[row["epoch"]].append(row["accuracy"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ladder.cards import CLASSES, Recipe
+from ladder.cards import Recipe
 from ladder.data.splits import LISTED
 from ladder.evaluation.metrics import MOST, Evaluation, Tables, metrics, shortened
 from ladder.exceptions import LadderError
@@ -51,6 +51,7 @@ HISTORY = {
 CURVES = {"seed": whole, "epoch": whole, "accuracy": decimal, "loss": decimal}
 ERRORS = {"seed": whole, "index": whole, "label": whole, "prediction": whole, "confidence": decimal}
 TEST_IMAGES = dict.fromkeys(LISTED, whole)
+FEW = 30  # classes, whose every pair a table holds and a picture numbers
 CONFUSION = {"label": whole, "prediction": whole, "images": decimal}
 
 
@@ -78,7 +79,7 @@ def curves_rows(measured: Mapping) -> list[dict]:
 
 
 def errors_rows(measured: Mapping, labels: np.ndarray) -> list[dict]:
-    """Return the rows of errors.csv, one for each seed and misread test image. labels: int or uint8 [N]."""
+    """Return the rows of errors.csv, one for each seed and misread test image. labels: whole numbers [N]."""
     return [
         {
             "seed": seed,
@@ -92,19 +93,23 @@ def errors_rows(measured: Mapping, labels: np.ndarray) -> list[dict]:
     ]
 
 
-def confusion_rows(measured: Mapping, labels: np.ndarray) -> list[dict]:
-    """Return the rows of confusion.csv: the mean number of test images for every pair of label and prediction."""
-    count = CLASSES * CLASSES
-    pairs = sum(np.bincount(labels * CLASSES + of_seed.predictions, minlength=count) for of_seed in measured.values())
+def confusion_rows(measured: Mapping, labels: np.ndarray, classes: int) -> list[dict]:
+    """Return the rows of confusion.csv: the mean number of test images for every pair of label and prediction.
+
+    Of more than FEW classes, pairs without an image are left out.
+    """
+    first = labels.astype(np.int64) * classes
+    pairs = sum(np.bincount(first + of_seed.predictions, minlength=classes**2) for of_seed in measured.values())
     means = (pairs / len(measured)).tolist()
     return [
-        {"label": pair // CLASSES, "prediction": pair % CLASSES, "images": round(mean, 2)}
+        {"label": pair // classes, "prediction": pair % classes, "images": round(mean, 2)}
         for pair, mean in enumerate(means)
+        if mean or classes <= FEW
     ]
 
 
 def evaluation_of(
-    recipe: Recipe, measured: Mapping, history: list[dict], labels: np.ndarray, target: float
+    recipe: Recipe, measured: Mapping, history: list[dict], labels: np.ndarray, target: float | None
 ) -> Evaluation:
     """Return the Evaluation of {seed: Measured}. history: rows of history.csv; labels: of the test images [N]."""
     tables = Tables(curves_rows(measured), errors_rows(measured, labels), history, len(labels))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ladder.cards import CLASSES, parameters
+from ladder.cards import parameters
 from ladder.compiler import compile_c
 from ladder.lanes.build import CACHE
 from ladder.lanes.resample import resize_weights
@@ -46,8 +46,9 @@ def c_header(model: Model) -> str:
     program.pixels(model.recipe.input)
     layers = trained_layers(model)
     program.sequence(layers[:-1] if layers[-1].word in ("softmax", "log_softmax") else layers)
-    program.call("softmax", program.at, CLASSES)
-    program.call("copy", program.at, "probabilities", CLASSES)
+    classes = model.recipe.images.classes
+    program.call("softmax", program.at, classes)
+    program.call("copy", program.at, "probabilities", classes)
     return program.text(model)
 
 
@@ -128,7 +129,8 @@ class _Program:
             math=" and its math library" if needs_math else "",
         )
         body = "\n".join(f"    {line}" for line in [*buffers, *self.calls])
-        signature = f"void {self.name}_predict(const unsigned char image[{FIELD**2}], float probabilities[{CLASSES}])"
+        out = f"float probabilities[{model.recipe.images.classes}]"
+        signature = f"void {self.name}_predict(const unsigned char image[{FIELD**2}], {out})"
         parts = [head + ("#include <math.h>\n" if needs_math else ""), *self.constants]
         parts += [*_functions(self.used, self.name), f"static inline {signature} {{\n{body}\n}}", "#endif"]
         return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
@@ -215,10 +217,10 @@ def compiled(header: str, model: Model) -> Callable[[np.ndarray], np.ndarray]:
 
     Raises LadderError where the compiler of the kernels refuses it.
     """
-    name = c_name(model.name)
+    name, classes = c_name(model.name), model.recipe.images.classes
     program = f"""{header}
 void predict_all(const unsigned char *images, float *probabilities, int count) {{
-    for (int i = 0; i < count; i++) {name}_predict(images + {FIELD**2} * i, probabilities + {CLASSES} * i);
+    for (int i = 0; i < count; i++) {name}_predict(images + {FIELD**2} * i, probabilities + {classes} * i);
 }}
 """
     with tempfile.TemporaryDirectory() as folder:
@@ -228,7 +230,7 @@ void predict_all(const unsigned char *images, float *probabilities, int count) {
         loaded = ctypes.CDLL(str(library))
 
     def predict(images):
-        images, out = np.ascontiguousarray(images), np.empty((len(images), CLASSES), dtype=np.float32)
+        images, out = np.ascontiguousarray(images), np.empty((len(images), classes), dtype=np.float32)
         loaded.predict_all(images.ctypes.data_as(ctypes.c_void_p), out.ctypes.data_as(ctypes.c_void_p), len(images))
         return out
 

@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ladder.cards import CLASSES
 from ladder.lanes.resample import WEIGHT_BITS, resize_weights
 from ladder.models.layers import Trained, not_exported, scale_and_shift, trained_layers
 from ladder.models.prepare import FIELD
@@ -50,7 +49,7 @@ def onnx_model(model: Model) -> bytes:
         graph.nodes,
         model.name,
         [helper.make_tensor_value_info(IMAGES, TensorProto.UINT8, ["N", 1, FIELD, FIELD])],
-        [helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, ["N", CLASSES])],
+        [helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, ["N", model.recipe.images.classes])],
         graph.constants,
     )
     whole = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)

@@ -14,7 +14,7 @@ from ladder.data.tensors import read_tensors, write_tensors
 from ladder.exceptions import LadderError
 from ladder.network.build import build
 from ladder.network.inference import infer, prepare, probabilities
-from ladder.paths import REPORTS, model_path
+from ladder.paths import DEFAULT_DATA, REPORTS, model_path
 
 PUBLISHED = Path("models")
 LARGEST = 100_000  # bytes of a file that Git is to keep
@@ -34,7 +34,7 @@ class Model:
         return self.recipe.rung
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """Return class probabilities float64 [N, 10] of uint8 images [N, 1, 28, 28], as the engine computes them."""
+        """Return class probabilities float64 [N, classes] of uint8 images [N, C, S, S], as the engine computes them."""
         torch.set_num_threads(1)
         return probabilities(self.recipe, infer(self.network(), prepare(images, self.recipe), self.recipe))
 
@@ -59,6 +59,8 @@ def read_default() -> Model:
     if not plan.is_file():
         raise LadderError(f"there is no {plan}; {where}")
     recipe = on_cpu(cards.read_recipe(plan))
+    if recipe.data != DEFAULT_DATA:
+        raise LadderError(f"{plan} is of {recipe.data}; models of {DEFAULT_DATA} alone can be used so yet: {where}")
     path = model_path(0, recipe.epochs)
     if not path.is_file():
         raise LadderError(f"there is no {path}; {where}: {_published()}")

@@ -17,8 +17,8 @@ from ladder.lanes.weights import start
 def build(recipe: Recipe, seed: int) -> Lanes:
     """Return the network of a Recipe in train mode, with PyTorch's default initialisation drawn from `seed`.
 
-    It maps float32 [N, 1, S, S] to [N, 10]. A module is named <number>_<operation>, as the card counts them, within a
-    nested sequence too. On the CPU the lanes compute it, on a GPU torch.
+    It maps float32 [N, C, S, S] to [N, classes]. A module is named <number>_<operation>, as the card counts them,
+    within a nested sequence too. On the CPU the lanes compute it, on a GPU torch.
     """
     network = Lanes(_modules(layer_table(recipe)))
     start(network, seed)

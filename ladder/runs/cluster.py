@@ -120,7 +120,7 @@ def train_away(
 
     if fingerprint(recipe) != recipe.fingerprint:
         raise LadderError(
-            f"rung {recipe.rung}: the worker on {socket.gethostname()} computes other bits than those planned (another "
+            f"rung {recipe.name}: the worker on {socket.gethostname()} computes other bits than those planned (another "
             "processor, library or code); give it this environment and code, or stop it, then start again"
         )
     data = Split(*(part if part is None else torch.tensor(part) for part in arrays))
@@ -177,12 +177,12 @@ def _explained(error, recipe, seed):
         return error
     if type(error).__name__ in LOST:
         return LadderError(
-            f"rung {recipe.rung}, seed {seed}: lost on the cluster ({type(error).__name__}); "
+            f"rung {recipe.name}, seed {seed}: lost on the cluster ({type(error).__name__}); "
             "what is finished is kept, so start again to continue"
         )
     if "deserializ" in str(error) or isinstance(error, ImportError):
         return LadderError(
-            f"rung {recipe.rung}, seed {seed}: the cluster has not this code ({error}); start scheduler and workers in "
+            f"rung {recipe.name}, seed {seed}: the cluster has not this code ({error}); start scheduler and workers in "
             f"a folder with it, by `python -m dask scheduler` and `{WORKER.format('<address>')}`"
         )
     return error

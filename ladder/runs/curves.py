@@ -69,7 +69,7 @@ class Curves:
         for (recipe, seed), rows, of_run in zip(self.runs, self.rows, losses, strict=True):
             drawn = curve(of_run, recipe.epochs, (min(known), max(known)), self.levels)
             last = f"loss {of_run[-1]:.4f}, train {rows[-1]['train_accuracy']:.2f} %" if rows else ""
-            lines.add_row(f"{recipe.rung} seed {seed}", Text(drawn, "cyan"), f"{len(rows)}/{recipe.epochs}", last)
+            lines.add_row(f"{recipe.name} seed {seed}", Text(drawn, "cyan"), f"{len(rows)}/{recipe.epochs}", last)
         return lines
 
     def _left(self, open_runs):

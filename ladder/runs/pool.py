@@ -9,7 +9,7 @@ from pathlib import Path
 from ladder.cards import Recipe, work
 from ladder.data.splits import Split
 from ladder.exceptions import LadderError
-from ladder.runs import cluster, progress, store
+from ladder.runs import cluster, needs, progress, store
 from ladder.runs.cluster import Cluster
 from ladder.runs.processes import ProcessPool, WorkerLostError, process_pool
 from ladder.runs.progress import Progress
@@ -60,9 +60,9 @@ def computed_here(recipes: Iterable[Recipe], executor: ProcessPool | Cluster) ->
     """
     recipes = list(recipes)
     if isinstance(executor, Cluster):
-        return {recipe.rung: recipe.fingerprint or fingerprint(recipe) for recipe in recipes}
+        return {recipe.name: recipe.fingerprint or fingerprint(recipe) for recipe in recipes}
     found = executor.map(fingerprint, recipes)
-    return {recipe.rung: bits for recipe, bits in zip(recipes, found, strict=True)}
+    return {recipe.name: bits for recipe, bits in zip(recipes, found, strict=True)}
 
 
 def train_seeds(
@@ -113,6 +113,9 @@ def train_runs(
     watch = _Watch(job, shown, on_rows)
     futures = _submit(job, watch.folders, executor)
     faults, pending = [], set(futures)
+    if not isinstance(executor, Cluster):
+        for line in needs.told(job.runs, job.data, len(executor.workers)):
+            print(line, flush=True)
     with shown:
         while pending:
             try:
@@ -148,7 +151,7 @@ class _Watch:
         """Return a LadderError that says which runs were unfinished when a process died."""
         self.look()
         at = [
-            f"rung {recipe.rung} seed {seed} in epoch {count + 1}"
+            f"rung {recipe.name} seed {seed} in epoch {count + 1}"
             for (recipe, seed), count in zip(self.job.runs, self.counts, strict=True)
             if count < recipe.epochs
         ]

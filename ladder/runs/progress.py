@@ -71,7 +71,7 @@ class OfLadder:
         """Return text that names the runs in training. A run shows from its first epoch since the start on."""
         rows, stored = self.pace.rows, self.pace.stored
         parts = [
-            f"{recipe.rung} seed {seed} {rows[run]}/{recipe.epochs}"
+            f"{recipe.name} seed {seed} {rows[run]}/{recipe.epochs}"
             for run, (recipe, seed) in enumerate(self.runs)
             if run in open_runs and stored.get(run, 0) < rows.get(run, 0) < recipe.epochs
         ]
@@ -101,7 +101,7 @@ class _Lines:
         recipe, seed = self.runs[run]
         for row in rows[self.shown[run] :]:
             print(
-                f"{recipe.rung} seed {seed} epoch {row['epoch']:2d}/{recipe.epochs}: "
+                f"{recipe.name} seed {seed} epoch {row['epoch']:2d}/{recipe.epochs}: "
                 f"loss {row['train_loss']:.4f}, train {row['train_accuracy']:.2f} %, "
                 f"{time.monotonic() - self.start:.0f} s",
                 flush=True,

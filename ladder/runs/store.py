@@ -38,6 +38,7 @@ RUNS = _runs()
 def digest(recipe: Recipe, data: Split, seed: int) -> str:
     """Return the name of a run: a hash of the recipe (its fingerprint included), the data and the seed."""
     content = recipe_content(recipe) | {"rung": None, "seed": seed}
+    content.pop("data", None)  # a name; the images themselves count
     sha = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for tensor in _deciding(recipe, data):
         sha.update(tensor.numpy().data)
@@ -72,7 +73,7 @@ def train(
                 on_saved(_save(folder, epoch))
                 done.append(epoch)
         except (LadderError, MemoryError, RuntimeError) as error:
-            raise LadderError(f"rung {recipe.rung}, seed {seed}, {_explained(error, len(done) + 1)}") from error
+            raise LadderError(f"rung {recipe.name}, seed {seed}, {_explained(error, len(done) + 1)}") from error
     return done
 
 
@@ -91,7 +92,7 @@ def finished(recipe: Recipe, data: Split, seed: int, root: Path = RUNS) -> list[
     folder = folder_of(recipe, data, seed, root)
     done = load(folder, recipe.epochs)
     if len(done) != recipe.epochs:
-        raise LadderError(f"rung {recipe.rung}, seed {seed}: {folder} lost epochs meanwhile; start again")
+        raise LadderError(f"rung {recipe.name}, seed {seed}: {folder} lost epochs meanwhile; start again")
     return done
 
 

@@ -3,12 +3,15 @@
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ladder import cards
+from ladder.board.page import further_data
 from ladder.comparison.reports import Report, read_report
 from ladder.comparison.snapshots import WORKSPACE, find
+from ladder.data import data_set
 from ladder.data.tensors import read_tensors
-from ladder.paths import PROCESSED, REPORTS
+from ladder.paths import DEFAULT_DATA, REPORTS, RUNGS
 
 SHOWN = (1, 28, 28)  # channels, rows and columns of the pictures that the page's scripts paint and read
 
@@ -17,8 +20,8 @@ SHOWN = (1, 28, 28)  # channels, rows and columns of the pictures that the page'
 class DataSet:
     """One data set. name: part of addresses; title: for people; licence: who made it, and its terms.
 
-    classes: their names, in the order of labels. reports: the folder with `rungs/<rung>/`. images: the safetensors
-    file of the test images, which may be missing.
+    classes: their names, in the order of labels. reports: the folder with a folder for each rung. images: the
+    safetensors file of the test images, which may be missing. part_of_recipes: what recipes for it say of its images.
     """
 
     name: str
@@ -27,28 +30,31 @@ class DataSet:
     classes: tuple[str, ...]
     reports: Path
     images: Path
-
-
-MNIST = DataSet(
-    name="mnist",
-    title="MNIST",
-    licence="MNIST is by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, under CC BY-SA 3.0.",
-    classes=tuple(str(digit) for digit in range(10)),
-    reports=REPORTS,
-    images=PROCESSED / "test.safetensors",
-)
+    part_of_recipes: dict[str, Any]
 
 
 def data_sets() -> list[DataSet]:
-    """Return the data sets to show, the default one first."""
-    return [MNIST]
+    """Return the data sets that rungs were climbed on, the default one first."""
+    return [_shown(data_set.read_data_set(name)) for name in (DEFAULT_DATA, *further_data())]
+
+
+def _shown(card):
+    return DataSet(
+        name=card.name,
+        title=card.title,
+        licence=card.licence,
+        classes=card.classes,
+        reports=RUNGS if card.name == DEFAULT_DATA else REPORTS / card.name,
+        images=card.processed / "test.safetensors",
+        part_of_recipes=card.part_of_recipes,
+    )
 
 
 def read_reports(data: DataSet) -> dict[str, Report]:
     """Return {rung: Report} of the rungs that were climbed, in natural order. Raises LadderError for a bad report."""
     snapshot = find(WORKSPACE)
-    climbed = sorted((path.parent.name for path in data.reports.glob("rungs/*/metrics.json")), key=cards.natural)
-    return {rung: read_report(snapshot, (data.reports / "rungs" / rung).as_posix(), rung) for rung in climbed}
+    climbed = sorted((path.parent.name for path in data.reports.glob("*/metrics.json")), key=cards.natural)
+    return {rung: read_report(snapshot, (data.reports / rung).as_posix(), rung) for rung in climbed}
 
 
 def read_images(data: DataSet) -> dict[str, bytes] | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ladder import cards
 from ladder.board import records
-from ladder.board.page import behind
+from ladder.board.page import behind, known_cards
 from ladder.board.rows import facts
 from ladder.cards.changes import said
 from ladder.cards.model_page import changes
@@ -21,8 +21,7 @@ NOT_RECIPE = ("rung", "network", "fingerprint")  # keys that are shown elsewhere
 
 def ladder_facts(data: DataSet, reports: Mapping[str, Report], target: float) -> dict:
     """Return what the table and the chart show: a row for each rung, with one accuracy a seed. target: percent."""
-    known = {rung: cards.read_card(rung) for rung in cards.rung_names()}
-    rows = facts(known, reports)
+    rows = facts(known_cards(data.name), reports)
     return {
         "name": data.name,
         "title": data.title,
@@ -48,9 +47,9 @@ def pair_facts(reports: Mapping[str, Report]) -> dict[str, dict]:
 
 def rung_facts(data: DataSet, rung: str) -> dict:
     """Return what a rung's own page shows: its card, network, recipe, curves and misread images."""
-    card, recipe = cards.read_card(rung), cards.resolve(rung)
+    card, recipe = cards.read_card(rung), cards.resolve(rung, data=data.part_of_recipes)
     content = cards.recipe_content(recipe)
-    folder = data.reports / "rungs" / rung
+    folder = data.reports / rung
     return {
         "rung": rung,
         "title": card.title,

@@ -22,11 +22,11 @@ from ladder.exceptions import LadderError
 from ladder.files import read_yaml
 from ladder.lanes.blocks import LANES, Block, sizes_of
 from ladder.lanes.network import blocks_in
-from ladder.lanes.pixels import pixel_values
 from ladder.models.prepare import FIELD
 from ladder.models.weights import PUBLISHED, Model, on_cpu, read_default, read_published
 from ladder.network.build import build
-from ladder.paths import PROCESSED, REPORTS, model_path
+from ladder.network.inference import values_of
+from ladder.paths import DEFAULT_DATA, REPORTS, model_path, processed_folder
 from ladder.runs import store
 from ladder.site.data_sets import DataSet, read_rows
 
@@ -52,8 +52,10 @@ def networks(data: DataSet, reports: Mapping[str, Report]) -> list[Network]:
     The published ones come before others where there are more than `MOST`. reports: {rung: Report} of the climbed
     rungs. Those behind their cards are not looked for in the store.
     """
+    if data.name != DEFAULT_DATA:  # the page draws digits
+        return []
     models = [read_published(path.stem) for path in sorted(PUBLISHED.glob("*.safetensors"))]
-    found = [Network(model, data.reports / "rungs" / model.name) for model in models if model.name in reports]
+    found = [Network(model, data.reports / model.name) for model in models if model.name in reports]
     found += [network for network in _default(data) if network.rung not in _rungs(found)]
     stored = _stored(data, [rung for rung in reports if rung not in _rungs(found).union(behind(reports))])
     found = list(filter(_runs_in_page, found + sorted(stored, key=_accuracy, reverse=True)))
@@ -75,7 +77,7 @@ def packed(network: Network) -> dict:
         "parameters": cards.parameters(recipe),
         "accuracy": round(_accuracy(network), 2),
         "expected": _expected(network),
-        "values": pixel_values(recipe.input.mean, recipe.input.std)[0].numpy().tobytes(),
+        "values": values_of(recipe)[0].numpy().tobytes(),
         "steps": steps,
         "numbers": torch.cat(numbers).numpy().tobytes(),
     }
@@ -114,20 +116,20 @@ def _runs_in_page(network):
 
 def _default(data):
     """Return a list with the network that the pipeline trained, where it is on this machine."""
-    plan = data.reports / "recipe.yaml"
-    if data.reports != REPORTS or not plan.is_file():
+    plan = REPORTS / "recipe.yaml"
+    if not plan.is_file() or (recipe := cards.read_recipe(plan)).data != data.name:
         return []
-    trained = model_path(0, cards.read_recipe(plan).epochs)
-    return [Network(read_default(), data.reports)] if trained.is_file() else []
+    trained = model_path(0, recipe.epochs)
+    return [Network(read_default(), REPORTS)] if trained.is_file() else []
 
 
 def _stored(data, rungs):
     """Return the networks of seed 0 that the store on this machine holds; none without the training images."""
-    if not store.RUNS.is_dir() or not (PROCESSED / "train.safetensors").is_file():
+    if not store.RUNS.is_dir() or not (processed_folder(data.name) / "train.safetensors").is_file():
         return []
-    train, found = read_split("train"), []
+    train, found = read_split("train", data.name), []
     for rung in rungs:
-        folder = data.reports / "rungs" / rung
+        folder = data.reports / rung
         recipe = cards.read_recipe(folder / "recipe.yaml")
         run = store.folder_of(recipe, train, 0)
         epochs = store.load(run, recipe.epochs) if run.is_dir() else []

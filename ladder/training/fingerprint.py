@@ -6,10 +6,12 @@ the same on every processor, unless torch computes a part of the run: ladder/tra
 
 import hashlib
 
-from ladder.cards import CLASSES, Recipe
+from ladder.cards import Recipe
 from ladder.data.synthetic import synthetic_digits
 from ladder.exceptions import LadderError, is_out_of_memory
 from ladder.training.run import run
+
+HOLDOUT = 100  # images, of whole groups
 
 
 def fingerprint(recipe: Recipe) -> str:
@@ -24,17 +26,18 @@ def fingerprint(recipe: Recipe) -> str:
             fault = "not enough memory; take a smaller network or batch_size"
         else:
             raise
-        raise LadderError(f"rung {recipe.rung}, on trial with two batches: {fault}") from error
+        raise LadderError(f"rung {recipe.name}, on trial with two batches: {fault}") from error
     return digest.hexdigest()
 
 
 def hash_miniature_run(recipe: Recipe, digest: "hashlib._Hash") -> None:
     """Update a hashlib digest with all Epochs of a Recipe on two batches of synthetic digits.
 
-    The second batch is a smaller one, as a real epoch's last. A holdout is as small as its classes allow.
+    They are of the kind of the Recipe's data set. The second batch is a smaller one, as a real epoch's last.
     """
-    holdout = 10 * CLASSES if recipe.holdout else 0
-    data = synthetic_digits(max(recipe.batch_size + recipe.batch_size * 3 // 4, CLASSES) + holdout)
+    holdout = HOLDOUT if recipe.holdout else 0
+    images = max(recipe.batch_size + recipe.batch_size * 3 // 4, recipe.images.classes) + holdout
+    data = synthetic_digits(images, recipe.images)
     for epoch in run(recipe.model_copy(update={"holdout": holdout}), data, seed=0):
         digest.update(repr(sorted(epoch.row.items())).encode())
         for name, tensor in sorted(epoch.weights.items()):

@@ -95,7 +95,7 @@ def set_up_torch(device: str = "cpu") -> None:
 def train_batch(
     recipe: Recipe, model: Lanes, optimizer: Optimizer, images: Tensor, labels: Tensor, draws: BitGenerator
 ) -> tuple[float, int]:
-    """Take one optimizer step on prepared and augmented uint8 images [B, 1, S, S] and labels int64 [B].
+    """Take one optimizer step on prepared and augmented uint8 images [B, C, S, S] and labels int64 [B].
 
     Return (mean loss without smoothing, number of correct images), both of before the step.
     """
