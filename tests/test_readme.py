@@ -23,7 +23,7 @@ from ladder.network.build import build
 
 DRY = "make --dry-run"
 CLONE = "git clone <address of this repository> digit-ladder && cd digit-ladder"
-RESTORE = "git restore params.yaml dvc.lock reports && dvc checkout"
+RESTORE = "git restore params.yaml dvc.lock reports && dvc checkout dvc.yaml"
 # {command of README: (what is run, what it must print)}; the order is README's. None: as it stands.
 STEPS = [
     (CLONE, "git clone --quiet source digit-ladder", ""),
