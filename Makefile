@@ -16,7 +16,7 @@ repro: repository .venv/installed  ## run the pipeline: data, train, evaluate, r
 
 climb: repository .venv/installed  ## run the whole ladder: every rung, all its seeds, the board; only what is due
 	python -m stages.names
-	dvc repro preprocess rungs/dvc.yaml:plan rungs/dvc.yaml:measuring
+	dvc repro rungs/dvc.yaml:preprocess rungs/dvc.yaml:plan rungs/dvc.yaml:plan_elsewhere rungs/dvc.yaml:measuring
 	python -m commands.train_ladder
 	dvc repro dvc.yaml rungs/dvc.yaml
 
@@ -43,7 +43,7 @@ lint: .venv/installed  ## check style, and that packages import one way
 	lint-imports
 
 bench: .venv/installed  ## time the run beside other ways to train
-	dvc repro preprocess
+	dvc repro rungs/dvc.yaml:preprocess@mnist
 	python -m benchmarks.throughput | tee benchmarks/throughput.txt
 
 lock: .venv/installed  ## pin every dependency anew, with hashes, from pyproject.toml

@@ -1,7 +1,8 @@
 """Measure how much of a rung's test accuracy is left on moved test images, and without the mislabelled ones.
 
 Usage:  python -m stages.robustness
-Reads:  reports/rungs/<rung>/recipe.yaml of five rungs, rungs/params.yaml, data/processed/,
+Reads:  reports/rungs/<rung>/recipe.yaml of five rungs, rungs/params.yaml, datasets/mnist.yaml,
+        data/sets/mnist/processed/,
         and the runs' last weights in .runs/; a run that is not there is trained
 Writes: reports/robustness.md (accuracies in percent, mean ± standard deviation)
 """

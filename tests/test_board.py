@@ -425,20 +425,27 @@ def test_a_stale_readme_is_found(project):
     assert stale() == ["reports/ladder.csv", "reports/ladder.md", "README.md"]
 
 
-def test_a_rung_whose_card_has_changed_since_is_named_as_behind(project):
+def test_a_rung_whose_card_has_changed_since_is_named_and_marked_as_behind(project):
     recipe = {"epochs": 2, "batch_size": 32, "loss": "cross_entropy", "optimizer": "adam", "learning_rate": 0.1}
     network = ["flatten", {"linear": {"out": 10}}]
-    for rung in ("first", "second"):
+    rungs = ("first", "second", "third")
+    for rung in rungs:
         card(rung, network=network, recipe=recipe)
         climb(rung, 60, 64)
         content = {"rung": rung, **cards.recipe_content(cards.resolve(rung)), "fingerprint": "of another day"}
         Path(f"reports/rungs/{rung}/recipe.yaml").write_text(dump_yaml(content))
     board.main()
     assert "Behind" not in Path("reports/ladder.md").read_text() + Path("README.md").read_text()
-    card("second", network=network, recipe=recipe | {"learning_rate": 0.2})
-    board.main()
-    for path in ("reports/ladder.md", "README.md"):
-        assert "**Behind:** the reports of second are of an earlier version" in Path(path).read_text()
-    card("first", network=network, recipe=recipe | {"epochs": 3})
-    board.main()
-    assert "**Behind:** the reports of all 2 rungs are" in Path("README.md").read_text()
+    said = (
+        "the reports of 1 of 3 rungs, second, are of an earlier version",
+        "the reports of 2 of 3 rungs are, all but third, of an earlier version",
+        "the reports of all 3 rungs are of an earlier version",
+    )
+    for late, sentence in zip(("second", "first", "third"), said, strict=True):
+        card(late, network=network, recipe=recipe | {"learning_rate": 0.2})
+        board.main()
+        for path in ("reports/ladder.md", "README.md"):
+            assert f"**Behind:** {sentence}" in Path(path).read_text()
+        marked = [line for line in Path("reports/ladder.md").read_text().splitlines() if "(2)†" in line]
+        assert len(marked) == said.index(sentence) + 1
+        assert any(f"[{late}]" in line for line in marked)

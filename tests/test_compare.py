@@ -216,6 +216,21 @@ def test_changed_lines_of_parameters_and_recipe(project, said):
     assert "Changed in params.yaml:\n\n```diff\n-model: net7\n+model: net8\n```" in text
 
 
+def test_results_of_two_versions_are_no_change_of_the_recipe(project, said):
+    """The recipe of HEAD says no `fingerprint`, and no `portable`, which no recipe of this version has."""
+    write_reports(Path("reports"), runs(5, 50))
+    recipe = Path("reports/recipe.yaml")
+    recipe.write_text(recipe.read_text() + "fingerprint: of another day\n")
+    text = said()[1]
+    assert "**Both are of the same recipe**: versions of this project that compute other bits ran it." in text
+    recipe.write_text(recipe.read_text().replace("conv", "relu") + "portable: true\n")
+    text = said()[1]
+    assert "**The results of workspace (net7) are of another version of this project**" in text
+    assert "same recipe" not in text
+    recipe.write_text(recipe.read_text().replace("portable: true\n", ""))
+    assert "version" not in said()[1]
+
+
 def test_equal_reports_say_that_nothing_changed(project, said):
     assert said() == (0, "**Nothing changed**: the reports of HEAD and workspace are the same.\n")
     assert json.loads(said("--json")[1])["comparisons"] == []
@@ -495,7 +510,9 @@ def test_the_comment_on_a_pull_request_that_changes_a_rung(project):
         "TOLERANCE": "0.1",
         "GATE": "not-worse",
     }
-    subprocess.run(["bash", "-e", "-c", step("metrics.yml", "Compare")], check=True, env=environment)
+    for name, picture in (("Compare", ""), ("Links", ""), ("Links", "https://example.org/artifact/2")):
+        run = ["bash", "-e", "-c", step("metrics.yml", name)]
+        subprocess.run(run, check=True, env=environment | {"PICTURE": picture})
     comment = Path("comment.md").read_text()
     assert comment.startswith(
         "**net8 of workspace is better than net8 of main**: +0.25 points [0.14, 0.36], 3 + 3 seeds"
@@ -506,7 +523,8 @@ def test_the_comment_on_a_pull_request_that_changes_a_rung(project):
     assert "**net9 of workspace is better than net7 of workspace**: +0.30 points [0.19, 0.41], 3 + 3 seeds;" in comment
     assert "- layer 1: conv → gelu" in comment
     assert "- layer 1: conv → wider conv" in comment
-    assert "(https://example.org/run/1)" in comment
+    assert comment.count("(https://example.org/run/1)") == 2
+    assert comment.count("[The changed images as a picture](https://example.org/artifact/2)") == 1
     gate = ["bash", "-e", "-c", step("metrics.yml", "Gate")]
     assert subprocess.run(gate, env=environment, stdout=subprocess.DEVNULL).returncode == 0
     git("switch", "--quiet", "main")

@@ -15,7 +15,7 @@ FACTS = {"before": "a", "after": "b", "comparisons": [], "not_measured": [], "ne
 
 
 def image(index, before, after):
-    return {"index": index, "label": 8, "read_as": 3, "misread_by": [before, after]}
+    return {"index": index, "label": 8, "read_as": 3, "misread_by": [before, after], "writer": None, "kind": None}
 
 
 def comparison(**keys):
@@ -27,6 +27,7 @@ def comparison(**keys):
     facts |= {"change": 0.1, "low": 0.05, "high": 0.15, "margin": 0.14, "again": 0.9, "collapsed": []}
     facts |= {"same_results": False, "metrics": [row], "new_writers": writers, "writers_known": True}
     facts |= {"other_images": "digits of other people", "classes": [str(digit) for digit in range(10)]}
+    facts |= {"one_recipe": False, "of_another_version": [], "maker": "writer"}
     return facts | {"images": images, "recipe": [], "lines": {}} | keys
 
 
@@ -110,8 +111,17 @@ def test_a_row_without_values_is_left_out():
 
 
 def test_a_picture_says_what_its_numbers_are():
-    assert caption(image(659, 3, 1), comparison(seeds=[4, 10])) == "image 659\n8 → 3\n3/4 → 1/10"
-    assert LEGEND.startswith("Above each image: its number, label → what it was read as, how many of the seeds misread")
+    four_and_ten = comparison(seeds=[4, 10])
+    assert caption(image(659, 3, 1), four_and_ten) == "image 659\n8 → 3\n3/4 → 1/10"
+    written = image(659, 3, 1) | {"writer": 2210, "kind": "employees"}
+    assert caption(written, four_and_ten) == "image 659\nwriter 2210\n8 → 3\n3/4 → 1/10"
+    assert LEGEND.startswith("Above each image: its number, who made it")
+
+
+def test_a_changed_image_is_listed_with_its_writer():
+    written = image(659, 3, 1) | {"writer": 2210, "kind": "<employees>"}
+    text = text_of(images={"fixed": [written], "broken": [], "net": 1})
+    assert "- image 659 (writer 2210, one of the &lt;employees&gt;): an 8 read as 3, by 3/4 seeds before" in text
 
 
 CONV = {"conv": {"out": 4, "kernel": 3}}

@@ -23,6 +23,7 @@ START, END = "<!-- ladder: written by python -m stages.board -->", "<!-- /ladder
 LIMIT = 8000  # parameters, what the five projects aim at
 CLIMB = "dvc repro rungs/dvc.yaml"
 SHOWN = 6  # rungs in the README
+BEHIND = "†"
 DECIMALS = 4  # in the CSV file, as in the reports
 HEAD = {
     "rung, what it changed": "---",
@@ -123,7 +124,7 @@ def best(rows: list[dict], late: Sequence[str] = ()) -> str:
         "|---|--:|---|---|",
     ]
     for row in shown:
-        rung, parameters, _, ours, _, _, _, step, _ = _cells(row, "")
+        rung, parameters, _, ours, _, _, _, step, _ = _cells(row, "", late)
         lines.append(f"| {rung} | {parameters} | {ours} | {step} |")
     lines += ["", f"All {len(rows)} rungs, and what was reported of them: [{PAGE}]({PAGE})."]
     return "\n".join(lines + _late(rows, late))
@@ -133,12 +134,23 @@ def _late(rows, late):
     """Return lines that say whose reports the ladder shows, where some are not those of today's recipes."""
     if not late:
         return []
-    which = f"all {len(rows)} rungs" if len(late) == len(rows) else ", ".join(late)
+    current = [row["rung"] for row in rows if row["rung"] not in late]
+    if not current:
+        which = f"the reports of all {len(rows)} rungs are"
+    elif len(current) < len(late):
+        which = f"the reports of {len(late)} of {len(rows)} rungs are, all but {_listed(current)},"
+    else:
+        which = f"the reports of {len(late)} of {len(rows)} rungs, {_listed(late)}, are"
     return [
         "",
-        f"**Behind:** the reports of {which} are of an earlier version of this project, which computed other bits. "
-        "They stand until `make climb` trains these rungs again.",
+        f"**Behind:** {which} of an earlier version of this project, which computed other bits. They are marked "
+        f"{BEHIND}; a step from or to one of them compares two versions. They stand until `make climb` trains these "
+        "rungs again.",
     ]
+
+
+def _listed(names):
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def page(rows: list[dict], left: list[str], target: float, top: str, late: Sequence[str] = ()) -> str:
@@ -161,7 +173,7 @@ def page(rows: list[dict], left: list[str], target: float, top: str, late: Seque
             project = row["project"]
             name = f"project {escaped(project)}" if project else "own rungs"
             lines.append(f"| **{name}** {'| ' * len(HEAD)}".rstrip())
-        lines.append(f"| {' | '.join(_cells(row, top))} |")
+        lines.append(f"| {' | '.join(_cells(row, top, late))} |")
     lines += [*_late(rows, late), "", *_meaning(target, rows)]
     if left:
         lines += ["", f"Not climbed yet: {', '.join(left)}."]
@@ -194,13 +206,15 @@ def _stored(value):
     return round(value, DECIMALS) if isinstance(value, float) else value
 
 
-def _cells(row, top):
+def _cells(row, top, late):
+    """Return a rung's cells; the accuracy of one that is `late` is marked."""
+    mark = BEHIND if row["rung"] in late else ""
     title, against = escaped(row["title"]), f" ← {row['against']}" if row["against"] else ""
     return (
         f"[{row['rung']}]({top}rungs/cards/{row['rung']}.yaml){against}<br>{title}",
         f"{row['parameters']:,}",
         _reported(row),
-        reached_cell(row),
+        f"{reached_cell(row)}{mark}",
         number(row["best_epoch_accuracy"], 2),
         number(row["gap"], 2),
         number(row["held_epochs"], 0),

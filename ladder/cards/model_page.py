@@ -11,7 +11,7 @@ from ladder.cards.shapes import layer_table, with_inside
 def model_report(rung: str, recipe: Recipe) -> str:
     """Return reports/model.md as text."""
     card = read_card(rung)
-    return "\n".join([*_heading(rung, card), *_network(recipe), "", *_recipe(recipe), "", *changes(rung)]) + "\n"
+    return "\n".join([*_heading(recipe.name, card), *_network(recipe), "", *_recipe(recipe), "", *changes(rung)]) + "\n"
 
 
 def _heading(rung: str, card: Card) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 from ladder.cards import natural
 from ladder.comparison.locks import NotMeasuredError
 from ladder.comparison.parsing import yaml_mapping
-from ladder.comparison.recipes import recipe_changes
+from ladder.comparison.recipes import of_another_version, one_recipe, recipe_changes
 from ladder.comparison.reports import Report, read_report
 from ladder.comparison.snapshots import CARDS, FOLDER, Snapshot
 from ladder.data.data_set import with_article
@@ -53,12 +53,15 @@ def compare(before: Report, after: Report) -> dict:
         "data": before.data,
         "test_images": before.misread.shape[1],
         "classes": list(before.test.classes),
+        "maker": before.test.maker,
         "same_results": _same_results(before, after),
         **_judged(before, after),
         "metrics": _rows(before, after),
         "collapsed": [lost for report in (before, after) for lost in collapsed(report)],
         "images": {"fixed": fixed, "broken": broken, "net": len(fixed) - len(broken)},
         "recipe": recipe_changes(before.recipe, after.recipe),
+        "one_recipe": one_recipe(before.recipe, after.recipe),
+        "of_another_version": [side.name for side in (before, after) if of_another_version(side.recipe)],
         "lines": {file: _changed_lines(old, after.lines.get(file, old)) for file, old in before.lines.items()},
     }
 
@@ -263,11 +266,15 @@ def _changed_images(before, after):
 
 
 def _image(index, misreader, before, after):
+    """Return the facts on a changed image; who made it, and what kind of people those are, where that is known."""
+    group, kind = (None if known is None else int(known[index]) for known in (after.test.groups, after.test.kind))
     return {
         "index": index,
         "label": misreader.labels[index],
         "read_as": misreader.predictions[index].most_common(1)[0][0],
         "misread_by": [int(report.misread[:, index].sum()) for report in (before, after)],
+        "writer": group,
+        "kind": (after.test.kinds or {}).get(str(kind)),
     }
 
 

@@ -90,7 +90,8 @@ def _section(comparison):
     if comparison["same_results"]:
         parts = [_sentence(comparison), *_collapses(comparison), *_changes(comparison)]
     else:
-        parts = [_sentence(comparison), *_collapses(comparison), *_what_next(comparison), *_step(comparison)]
+        parts = [_sentence(comparison), *_versions(comparison), *_collapses(comparison), *_what_next(comparison)]
+        parts += _step(comparison)
         parts += [_table(comparison), _reading(comparison), *_images(comparison), *_changes(comparison)]
     return "\n\n".join(parts)
 
@@ -151,6 +152,18 @@ def _collapses(comparison):
     ]
 
 
+def _versions(comparison):
+    """Return a warning where versions of the code differ, so that nobody takes it for a change of the recipe."""
+    if comparison["one_recipe"]:
+        return ["**Both are of the same recipe**: versions of this project that compute other bits ran it."]
+    if not (names := " and ".join(map(escaped, comparison["of_another_version"]))):
+        return []
+    return [
+        f"**The results of {names} are of another version of this project**, which computed other bits. Train again "
+        "with this one before you judge a recipe by them."
+    ]
+
+
 def _what_next(comparison):
     """Return what to do: how many seeds would settle an open question, how sure a clear one is."""
     if not comparison["new_writers"]:
@@ -175,7 +188,9 @@ def _what_next(comparison):
 def _step(comparison):
     """Return the verdict on a rung that was climbed again, against the rung by which it is judged."""
     step = comparison.get("step")  # a step has none itself
-    return [f"Judged against {escaped(step['before'])}: {_sentence(step)}"] if step else []
+    if not step:
+        return []
+    return [" ".join([f"Judged against {escaped(step['before'])}: {_sentence(step)}", *_versions(step)])]
 
 
 def _counts(images):
@@ -235,7 +250,15 @@ def _image(image, comparison):
     before, after = (f"{misread}/{count}" for misread, count in pairs)
     label, read_as = (comparison["classes"][image[key]] for key in ("label", "read_as"))
     what = f"{escaped(with_article(label))} read as {escaped(read_as)}"
-    return f"image {image['index']}: {what}, by {before} seeds before, {after} after"
+    maker = _maker(image, comparison["maker"])
+    return f"image {image['index']}{maker}: {what}, by {before} seeds before, {after} after"
+
+
+def _maker(image, called):
+    if image["writer"] is None:
+        return ""
+    kind = f", one of the {escaped(image['kind'])}" if image["kind"] else ""
+    return f" ({called} {image['writer']}{kind})"
 
 
 def _changes(comparison):

@@ -32,12 +32,14 @@ def metrics_of(text: str) -> dict:
 class TestSet(NamedTuple):
     """The test images, as data.json and test_images.csv tell of them; None for what an older version did not write.
 
-    classes: their names. others: what to call images of other groups, such as digits of other people.
+    classes: their names. others: what to call images of other groups, such as digits of other people; maker: and one
+    group.
     """
 
     images: int
     classes: tuple[str, ...]
     others: str
+    maker: str
     sha256: str | None = None
     kinds: dict[str, str] | None = None  # {number of a kind of people: its name}
     labels: np.ndarray | None = None  # int [images]
@@ -56,9 +58,11 @@ def test_set_of(data: str, listed: str | None) -> TestSet:
         raise ValueError(f"data.json: test_sha256 is {shortened(sha256)}, not 64 hexadecimal digits")
     if kinds is not None and not (isinstance(kinds, dict) and all(isinstance(name, str) for name in kinds.values())):
         raise ValueError(f"data.json: kinds is {shortened(kinds)}, not names")
-    others = f"{in_file('data.json', _word, values, 'things')} of other {in_file('data.json', _word, values, 'groups')}"
+    things, groups = (in_file("data.json", _word, values, key) for key in ("things", "groups"))
+    maker = "group" if "things" in values else "writer"
     known = in_file("test_images.csv", _listed, listed, count) if listed else ()
-    return TestSet(count, in_file("data.json", _classes, values), others, sha256, kinds, *known)
+    names = in_file("data.json", _classes, values)
+    return TestSet(count, names, f"{things} of other {groups}", maker, sha256, kinds, *known)
 
 
 def _word(values, key):

@@ -11,8 +11,11 @@ from ladder.exceptions import cut
 from ladder.figure import STYLE, draw_image, png
 
 CHANGES = 3  # comparisons with pictures
-LEGEND = "Above each image: its number, label → what it was read as, how many of the seeds misread it before → after"
-ROW, HEADING = 2.1, 0.35  # inches
+LEGEND = (
+    "Above each image: its number, who made it (where that is known), label → what it was read as,\n"
+    "how many of the seeds misread it before → after"
+)
+ROW, HEADING = 2.1, 0.5  # inches
 
 
 def changes(comparisons: Sequence[dict], images: np.ndarray, inverted: bool = True) -> bytes:
@@ -36,9 +39,10 @@ def caption(image: dict, comparison: dict) -> str:
     """Return the lines above an image of a comparison, which LEGEND explains."""
     pairs = zip(image["misread_by"], comparison["seeds"], strict=True)
     before, after = (f"{misread}/{count}" for misread, count in pairs)
+    maker = [] if image["writer"] is None else [f"{comparison['maker']} {image['writer']}"]
     label, read_as = (cut(comparison["classes"][image[key]], LETTERS) for key in ("label", "read_as"))
     arrow = " → " if len(label + read_as) < LETTERS else " →\n"
-    return f"image {image['index']}\n{label}{arrow}{read_as}\n{before} → {after}"
+    return "\n".join([f"image {image['index']}", *maker, f"{label}{arrow}{read_as}", f"{before} → {after}"])
 
 
 def _row(part, comparison, key, images, inverted):

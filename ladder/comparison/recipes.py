@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from ladder import cards
 from ladder.exceptions import LadderError
 
+CODE = ("rung", "fingerprint", "bits")  # keys that say nothing of what a recipe asks for
 SHORT = 8  # letters of a fingerprint
 LONGEST = 200  # letters of a value that is shown
 MOST_LAYERS = 500  # that are matched one by one, which takes time with the square of their number
@@ -24,6 +25,17 @@ def recipe_changes(before: Mapping, after: Mapping) -> list[str]:
         if _words(old) != _words(new):
             phrases.append(f"{value_text(key)}: {value_text(old)} → {value_text(new)}")
     return phrases + _fingerprint_change(before, after)
+
+
+def of_another_version(recipe: Mapping) -> bool:
+    """Return whether a recipe has keys that no recipe of this version has: another version computed its results."""
+    return bool(recipe.keys() - cards.Recipe.model_fields.keys())
+
+
+def one_recipe(before: Mapping, after: Mapping) -> bool:
+    """Return whether two recipes say the same, and only the code that ran them differed, as their fingerprints tell."""
+    said = [{key: of.get(key) for key in cards.Recipe.model_fields if key not in CODE} for of in (before, after)]
+    return said[0] == said[1] and before.get("fingerprint") != after.get("fingerprint")
 
 
 def network_changes(before: Mapping, after: Mapping) -> list[str]:
