@@ -579,7 +579,7 @@ def test_rungs_on_made_up_images_are_climbed_compared_and_set_side_by_side(tmp_p
     facts = json.loads(called(tmp_path, "commands.compare", *both, "--json"))
     (comparison,) = facts["comparisons"]
     assert (comparison["data"], comparison["classes"][4]) == ("made_up", "class 4")
-    assert (comparison["writers_known"], comparison["other_images"]) == (True, "shapes of other people")
+    assert (comparison["writers_known"], comparison["other_images"]) == (True, "shapes of other groups")
     assert "made_up/smaller" in called(tmp_path, "commands.compare", *both)
     monkeypatch.chdir(tmp_path)
     assert page.further_data() == ["made_up"]
