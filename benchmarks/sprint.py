@@ -1,9 +1,10 @@
-"""Time from untrained to 99.4 %: the sources' loop with net9's recipe, against the rung `sprint`.
+"""Time from untrained to 99.4 %: the sources' loop with net9's recipe, against the rung `sprint` or another one.
 
-    python -m benchmarks.sprint     # about a minute; needs MNIST in data/sets/, which `dvc repro` makes
+    python -m benchmarks.sprint          # about a minute; needs MNIST in data/sets/, which `dvc repro` makes
+    python -m benchmarks.sprint RUNG     # a rung that challenges the record of sprint, see docs/records.md
 
 The loop has the whole machine to itself. A sample of its batches is timed, before and after, and scaled to the epochs
-that net9's mean accuracy takes to reach the target. `sprint` is really trained, to its end, one seed a core, all at
+that net9's mean accuracy takes to reach the target. The rung is really trained, to its end, one seed a core, all at
 once; then its models are tested.
 """
 
@@ -61,23 +62,25 @@ def compare(recipe: Recipe, seconds: float) -> Iterator[str]:
     yield f"the sources' loop, {SOURCE}: {before:.1f} s an epoch"
     found = sprints(recipe)
     for seed, (took, accuracy) in enumerate(found):
-        yield f"{OURS}, seed {seed}, one core, {len(found)} at once: {took:.1f} s, test accuracy {accuracy:.2f} %"
+        how = f"one core, {len(found)} at once"
+        yield f"{recipe.rung}, seed {seed}, {how}: {took:.1f} s, test accuracy {accuracy:.2f} %"
     after = loop_epoch(seconds)
     yield f"the sources' loop again: {after:.1f} s an epoch"
     whole, ours = statistics.mean((before, after)) * epochs, statistics.mean(took for took, _ in found)
     times = whole / ours
-    yield f"to the target: loop {whole:.0f} s ({epochs} epochs, {REACHED}); {OURS} {ours:.1f} s"
-    yield f"{OURS} is {times:.1f} times as fast with one core, {times * len(found):.1f} times with all"
+    yield f"to the target: loop {whole:.0f} s ({epochs} epochs, {REACHED}); {recipe.rung} {ours:.1f} s"
+    yield f"{recipe.rung} is {times:.1f} times as fast with one core, {times * len(found):.1f} times with all"
 
 
 def main() -> None:
     """Print the comparison, line by line as it comes."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("rung", nargs="?", default=OURS, help=f"the rung to time; {OURS} if not given")
     parser.add_argument("--quick", action="store_true", help="half a second a sample, one epoch: to see that it works")
-    quick = parser.parse_args().quick
-    recipe = cards.resolve(OURS, cards.TrainOverrides(epochs=1) if quick else None)
+    asked = parser.parse_args()
+    recipe = cards.resolve(asked.rung, cards.TrainOverrides(epochs=1) if asked.quick else None)
     print(machine_line(), end="\n\n", flush=True)
-    for line in compare(recipe, 0.5 if quick else SAMPLE):
+    for line in compare(recipe, 0.5 if asked.quick else SAMPLE):
         print(line, flush=True)
 
 

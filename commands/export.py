@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ladder.command import name, parser, run_stage
+from ladder.command import name, new_file, parser, run_stage
 from ladder.data.splits import preprocess, read_split
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
@@ -33,8 +33,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """Return the command line's arguments. A wrong one ends the program with exit code 2."""
     reader = parser("commands.export", __doc__)
     reader.add_argument("rung", nargs="?", type=name, help="a published model; without it the one just trained")
-    reader.add_argument("--onnx", type=Path, metavar="FILE.onnx", help="write an ONNX file")
-    reader.add_argument("--c", type=Path, metavar="FILE.h", help="write a C header")
+    reader.add_argument("--onnx", type=new_file, metavar="FILE.onnx", help="write an ONNX file")
+    reader.add_argument("--c", type=new_file, metavar="FILE.h", help="write a C header")
     asked = reader.parse_args(given)
     if not (asked.onnx or asked.c):
         reader.error("say what to write: --onnx FILE.onnx or --c FILE.h")

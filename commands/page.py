@@ -1,8 +1,8 @@
 """Build the page: the ladder to look at and to try, as one folder that opens from a file, without a network.
 
 Usage:  python -m commands.page
-Reads:  reports/, rungs/cards/, datasets/, params.yaml; where they are there: data/sets/ (pictures of test images),
-        models/, data/models/ and .runs/ (networks that read a digit)
+Reads:  reports/, rungs/cards/, datasets/, params.yaml; where they are there: docs/records.yaml, data/sets/ (pictures of
+        test images), models/, data/models/ and .runs/ (networks that read a digit)
 Writes: site/, anew; open site/index.html. .page/, what the compiler and npm keep
 """
 

@@ -1,4 +1,5 @@
-"""Read the digit in pictures. Prints the class, the probabilities of all ten, and how the picture was prepared.
+"""Read the digit in pictures. Prints the class, the probabilities of all ten, how the picture was prepared, and a
+warning where it may be no single digit.
 
 Usage:  python -m commands.predict seven.png another.png
         python -m commands.predict --model champion --json seven.png
@@ -54,7 +55,10 @@ def told(fact: dict) -> str:
     """Return what is printed of a picture; fact: as in the JSON."""
     percents = [100 * probability for probability in fact["probabilities"]]
     of_each = "  ".join(f"{label}: {percent:.1f}" for label, percent in enumerate(percents))
-    return f"{fact['image']}: {fact['class']} ({max(percents):.1f} %)\n  {of_each}\n  {fact['prepared']}"
+    warning = (
+        f"\n  warning: this may be no single digit, or misread: {'; '.join(fact['doubts'])}" if fact["doubts"] else ""
+    )
+    return f"{fact['image']}: {fact['class']} ({max(percents):.1f} %)\n  {of_each}\n  {fact['prepared']}{warning}"
 
 
 def main(given: list[str] | None = None) -> None:
@@ -65,6 +69,7 @@ def main(given: list[str] | None = None) -> None:
     import torch
 
     from ladder.models import weights
+    from ladder.models.doubts import doubts
 
     model = weights.find(asked.model)
     images = torch.from_numpy(np.stack([picture.image for picture in pictures])).unsqueeze(1)
@@ -74,6 +79,7 @@ def main(given: list[str] | None = None) -> None:
             "class": int(of_image.argmax()),
             "probabilities": [round(value, 6) for value in of_image.tolist()],
             "prepared": picture.told(),
+            "doubts": doubts(picture.image, float(of_image.max())),
         }
         for path, picture, of_image in zip(asked.images, pictures, model.probabilities(images), strict=True)
     ]

@@ -34,6 +34,16 @@ def rung(text: str) -> str:
     return text if is_rung(text) else name(text)
 
 
+def new_file(text: str) -> Path:
+    """Return an argument that names a file to write. Raises argparse's error where it is a folder, or in none."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.parent}; make it first")
+    return path
+
+
 def whole_number(low: int, high: int) -> Callable[[str], int]:
     """Return a function that reads an argument as a whole number from `low` to `high`."""
 

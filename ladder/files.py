@@ -95,6 +95,22 @@ def dump_yaml(content: Any) -> str:
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=100)
 
 
+def add_to_mapping(path: str | Path, key: str, name: str, value: str) -> None:
+    """Write `name: value` at the end of the mapping `key` of a YAML file. Comments and the other lines stay.
+
+    Raises LadderError where there is no such mapping.
+    """
+    content = read_yaml(path)
+    if not isinstance(content, dict) or not isinstance(content.get(key), dict):
+        raise LadderError(f"{path}: there is no mapping {key}; restore the file from Git")
+    kept, text = YAML(), io.StringIO()
+    kept.preserve_quotes, kept.width = True, 1000
+    whole = kept.load(Path(path).read_text(encoding="utf-8"))
+    whole[key][name] = value
+    kept.dump(whole, text)
+    write_text(path, text.getvalue())
+
+
 def dump_csv(columns: list[str], rows: Iterable[dict]) -> str:
     """Return rows (dicts) as CSV text with Unix line ends: a header, then these columns, which are all there are."""
     text = io.StringIO()

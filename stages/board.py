@@ -2,16 +2,18 @@
 
 Usage:      python -m stages.board
 Reads:      reports/rungs/<rung>/{recipe.yaml,metrics.json,curves.csv,errors.csv} of every rung that was climbed,
-            reports/data.json, rungs/cards/; the same in reports/<data set>/ of rungs on further data sets
+            reports/data.json, rungs/cards/, docs/records.yaml, the times in benchmarks/ that it names; the same in
+            reports/<data set>/ of rungs on further data sets
 Parameters: data, evaluate.target
 Writes:     reports/ladder.csv (one row a rung), reports/ladder.md (the same for people; rungs on several data sets),
             reports/ladder_steps.png, reports/ladder_parameters.png,
-            and the part of README.md between its two `ladder` marks
+            and the parts of README.md and docs/records.md between their two `ladder` marks
 """
 
 from pathlib import Path
 
 from ladder import cards
+from ladder.board import records
 from ladder.board.page import (
     CLIMB,
     LIMIT,
@@ -41,8 +43,9 @@ def main(given: list[str] | None = None) -> None:
     if not reports:
         raise LadderError(f"no rung has been climbed: there is no reports/rungs/<rung>/metrics.json; `{CLIMB}`")
     rows = facts(known, reports)
-    readme = Path(README).read_text(encoding="utf-8")
-    written = texts(rows, known, target, readme, behind(reports), rows_elsewhere())
+    readme, late = Path(README).read_text(encoding="utf-8"), behind(reports)
+    written = texts(rows, known, target, readme, late, rows_elsewhere())
+    written |= records.texts(rows, reports, late)
     write_bytes(STEPS, pictures.steps(rows, target))
     write_bytes(PARAMETERS, pictures.parameters(rows, target, LIMIT))
     for path, text in written.items():

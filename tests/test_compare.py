@@ -422,6 +422,21 @@ def test_a_rungs_results_of_another_recipe_are_not_compared(project, said):
         compare.main(["net7", "net8"])
 
 
+def test_a_rungs_results_of_another_target_are_not_compared(project, said):
+    """As after an edit of `evaluate` in params.yaml, before the rungs are measured again."""
+    for rung in ("net7", "net8"):
+        write_reports(Path("reports/rungs", rung), runs(5, 60), rung)
+    locked = yaml.safe_load(lock("climb@net8", "reports/rungs/net8"))
+    locked["stages"]["climb@net8"]["params"] = {"params.yaml": {"evaluate": {"target": 99.4}}}
+    Path("rungs/dvc.lock").write_text(yaml.safe_dump(locked))
+    Path("params.yaml").write_text("evaluate: {target: 99.40}\n")
+    assert said("net7", "net8")[0] == 0
+    Path("params.yaml").write_text("evaluate: {target: 99.5}\n")
+    fault = "^net8: .* reports/rungs/net8/metrics.json is of other values of evaluate than params.yaml has; run `dvc "
+    with pytest.raises(LadderError, match=fault):
+        compare.main(["net7", "net8"])
+
+
 def test_a_rung_that_is_planned_anew_does_not_hide_the_others(project, said):
     """As `make climb` leaves it that was stopped: nobody asked for this rung."""
     write_reports(Path("reports/rungs/net8"), runs(5, 60), "net8")

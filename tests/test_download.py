@@ -21,11 +21,14 @@ from safetensors.torch import load_file
 from torchvision.datasets import MNIST
 
 from ladder.command import run_stage
-from ladder.data import mnist
+from ladder.data import idx, sources
+from ladder.data.data_set import read_data_set
 from ladder.exceptions import LadderError
 from stages import download, preprocess
 
-NAMES = [file.name for file in mnist.FILES]
+MNIST_CARD = read_data_set("mnist", REPOSITORY / "datasets")
+FILES = idx.files_of(MNIST_CARD)
+NAMES = [file.name for file in FILES]
 ALONE = {"PATH": "/nonexistent", "https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
 
 
@@ -40,15 +43,16 @@ def alone(monkeypatch, tmp_path):
     """Leave neither mirrors nor npm, so that MNIST_SOURCE alone decides, and start in an empty folder."""
     for name, value in ALONE.items():
         monkeypatch.setenv(name, value)
+    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
     monkeypatch.chdir(tmp_path)
     return monkeypatch
 
 
-def run_here(capsys, stage=download):
-    """Run a stage's main as its command does. Return what a finished process would."""
+def run_here(capsys, stage=download, data="mnist"):
+    """Run a stage's main for a data set as its command does. Return what a finished process would."""
     code = 0
     try:
-        run_stage(stage.__name__.split(".")[1], lambda: stage.main([]))
+        run_stage(stage.__name__.split(".")[1], lambda: stage.main([data]))
     except SystemExit as ended:
         code = 1 if isinstance(ended.code, str) else ended.code
         print(ended.code, file=sys.stderr)
@@ -67,8 +71,8 @@ def test_a_local_folder_serves_plain_and_packed_files(source, tmp_path, packed, 
             (source / name).unlink()
     alone.setenv("MNIST_SOURCE", str(source))
     assert run_here(capsys).returncode == 0
-    for file in mnist.FILES:
-        content = (tmp_path / "data/raw" / file.name).read_bytes()
+    for file in FILES:
+        content = (tmp_path / "data/sets/mnist/raw" / file.name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == file.sha256
 
 
@@ -122,7 +126,8 @@ def test_bad_files_are_named_and_leave_nothing(source, tmp_path, damage, said, a
 
 
 def test_a_folder_that_is_not_there_is_no_reason_to_take_other_data(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(download, "sources", lambda _: pytest.fail("another source was asked"))
+    monkeypatch.setattr(sources, "sources", lambda *_: pytest.fail("another source was asked"))
+    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     for name in ("nowhere", "file"):
@@ -132,7 +137,7 @@ def test_a_folder_that_is_not_there_is_no_reason_to_take_other_data(tmp_path, mo
 
 def test_an_archive_that_grows_is_read_no_further_than_the_file_it_should_hold(tmp_path):
     (tmp_path / f"{NAMES[3]}.gz").write_bytes(gzip.compress(bytes(10**8), 1))
-    assert len(download.from_folder(tmp_path, mnist.TEST_LABELS)) == mnist.TEST_LABELS.size + 1
+    assert len(sources.from_folder(tmp_path, FILES.test_labels)) == FILES.test_labels.size + 1
 
 
 def test_every_source_that_fails_says_so_in_one_line(alone, capsys):
@@ -145,14 +150,57 @@ def test_every_source_that_fails_says_so_in_one_line(alone, capsys):
 def test_a_full_disk_leaves_no_half_file_under_a_final_name(source, tmp_path):
     raw = tmp_path / "data"
     raw.mkdir()
-    done = run_module("stages.download", tmp_path, mount=(raw, "size=50m"), MNIST_SOURCE=str(source))
+    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
+    done = run_module("stages.download", tmp_path, "mnist", mount=(raw, "size=50m"), MNIST_SOURCE=str(source))
     assert_one_clear_line(done, "t10k-images-idx3-ubyte", "No space left on device", "free some space")
 
 
 def test_a_read_only_folder_is_named(source, tmp_path):
     (tmp_path / "data").mkdir()
-    done = run_module("stages.download", tmp_path, mount=(tmp_path / "data", "ro"), MNIST_SOURCE=str(source))
-    assert_one_clear_line(done, "data/raw", "Read-only file system", "make its folder writable")
+    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
+    done = run_module("stages.download", tmp_path, "mnist", mount=(tmp_path / "data", "ro"), MNIST_SOURCE=str(source))
+    assert_one_clear_line(done, "data/sets/mnist/raw", "Read-only file system", "make its folder writable")
+
+
+def test_debians_package_serves_fashion_mnist(alone, tmp_path, capsys):
+    """`apt-get download` and `dpkg-deb` are stand-ins; the files are made up, and so are their hashes in the card."""
+    card = (tmp_path / "datasets/fashion_mnist.yaml").read_text()
+    packed = tmp_path / "package/usr/share/datasets/fashion-mnist"
+    packed.mkdir(parents=True)
+    for file in idx.files_of(read_data_set("fashion_mnist")):
+        content = bytes(file.size)
+        (packed / f"{file.name}.gz").write_bytes(gzip.compress(content, 1))
+        card = card.replace(file.sha256, hashlib.sha256(content).hexdigest())
+    (tmp_path / "datasets/fashion_mnist.yaml").write_text(card)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "apt-get").write_text('#!/bin/sh\n[ "$1 $3" = "download dataset-fashion-mnist" ] && : > it.deb\n')
+    (programs / "dpkg-deb").write_text(f'#!/bin/sh\n[ -f "$2" ] && /bin/cp -r {tmp_path}/package "$3"\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    alone.setenv("PATH", str(programs))
+    done = run_here(capsys, data="fashion_mnist")
+    assert done.returncode == 0, done.stderr
+    assert "checked, from Debian's package dataset-fashion-mnist" in done.stdout
+    assert "raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/ does not serve" in done.stdout
+    assert (tmp_path / "data/sets/fashion_mnist/raw" / NAMES[2]).stat().st_size == 16 + 10_000 * 28 * 28
+
+
+@pytest.mark.parametrize(
+    ("variable", "data", "asked"),
+    [
+        ("DATA_SOURCE", "mnist", True),
+        ("DATA_SOURCE", "fashion_mnist", True),
+        ("MNIST_SOURCE", "mnist", True),
+        ("MNIST_SOURCE", "fashion_mnist", False),
+    ],
+)
+def test_a_folder_is_named_for_every_data_set_by_data_source_and_for_mnist_by_its_own(
+    alone, capsys, variable, data, asked
+):
+    alone.setenv(variable, "nowhere")
+    done = run_here(capsys, data=data)
+    assert_one_clear_line(done, f"{variable}=nowhere: there is no such folder" if asked else "no source serves")
 
 
 @pytest.fixture
@@ -182,19 +230,19 @@ def mirror(monkeypatch):
 
 def from_mirror(server, folder, md5="0" * 32):
     """Return the test labels that the server sends, or raise what the download raises."""
-    file = mnist.TEST_LABELS
-    return download.from_mirror(f"http://127.0.0.1:{server.server_port}/", file, {f"{file.name}.gz": md5}, folder)
+    file = FILES.test_labels
+    return sources.from_mirror(f"http://127.0.0.1:{server.server_port}/", file, {f"{file.name}.gz": md5}, folder)
 
 
 @pytest.fixture
 def without_https(monkeypatch):
-    monkeypatch.setattr(download, "_https_alone", lambda *_, **__: None)
+    monkeypatch.setattr(sources, "_https_alone", lambda *_, **__: None)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)  # before a second try
     return monkeypatch
 
 
 def test_a_mirror_serves_a_file(mirror, without_https, mnist_folder, tmp_path):
-    content = (mnist_folder / mnist.TEST_LABELS.name).read_bytes()
+    content = (mnist_folder / FILES.test_labels.name).read_bytes()
     packed = gzip.compress(content)
     mirror.answer = lambda stream: stream.write(packed)
     assert from_mirror(mirror, tmp_path, hashlib.md5(packed).hexdigest()) == content
@@ -231,15 +279,15 @@ def test_a_mirror_that_never_ends_is_given_up(mirror, without_https, tmp_path):
 
 def test_a_slow_mirror_is_given_up(mirror, without_https, tmp_path):
     mirror.answer = endless
-    without_https.setattr(download, "SECONDS", -1)
+    without_https.setattr(sources, "SECONDS", -1)
     with pytest.raises(LadderError, match="gz: slower than"):
         from_mirror(mirror, tmp_path)
 
 
 def test_preprocessed_tensors_are_what_torchvision_reads(mnist_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    for folder in ("data/raw", "MNIST/raw"):
-        (tmp_path / folder).parent.mkdir()
+    for folder in ("data/sets/mnist/raw", "MNIST/raw"):
+        (tmp_path / folder).parent.mkdir(parents=True)
         (tmp_path / folder).symlink_to(mnist_folder)
     shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
     done = run_here(capsys, preprocess)
@@ -275,9 +323,9 @@ def test_preprocessed_tensors_are_what_torchvision_reads(mnist_folder, tmp_path,
 
 def test_preprocess_names_a_file_damaged_after_the_download(mnist_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(mnist_folder, tmp_path / "data/raw")
+    shutil.copytree(mnist_folder, tmp_path / "data/sets/mnist/raw")
     shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
-    flip_a_bit(tmp_path / "data/raw")
+    flip_a_bit(tmp_path / "data/sets/mnist/raw")
     done = run_here(capsys, preprocess)
     assert_one_clear_line(done, "t10k-images-idx3-ubyte: the right size but the wrong SHA-256")
     assert files_in(tmp_path / "data/sets/mnist/processed") == []

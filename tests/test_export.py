@@ -166,6 +166,22 @@ def test_an_export_that_says_something_else_is_refused():
         agreement(model, lambda images: ours * np.nan, IMAGES, "out.h")
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("nowhere/a.h", "argument --c: there is no folder nowhere; make it first"),
+        ("here", "argument --c: here is a folder; name a file in it"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told_before_any_work(tmp_path, path, said):
+    (tmp_path / "here").mkdir()
+    done = run_module("commands.export", tmp_path, "quick", "--c", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert [found.name for found in tmp_path.rglob("*")] == ["here"]
+
+
 @pytest.mark.slow
 def test_the_command_writes_both_and_says_that_they_agree(trained, tmp_path):
     folder = tmp_path / "project"
@@ -179,6 +195,7 @@ def test_the_command_writes_both_and_says_that_they_agree(trained, tmp_path):
     done = run_module("commands.export", folder, "quick", "--c", "quick.h")
     assert "not compared: there are no test images here" in done.stdout
     assert_one_clear_line(run_module("commands.export", folder, "quack", "--c", "a.h"), "there is no models/quack")
+    assert_one_clear_line(run_module("commands.export", folder, "quikc", "--c", "a.h"), "did you mean 'quick'?")
     assert run_module("commands.export", folder, "quick").returncode == 2
     (folder / "onnx.py").write_text("raise ModuleNotFoundError(name='onnx')")
     (folder / "onnxruntime.py").write_text("raise ModuleNotFoundError(name='onnxruntime')")

@@ -35,6 +35,12 @@ from ladder.site.folder import as_script
 pytestmark = pytest.mark.slow
 SEEDS = {"quick": 2, "longer": 1}
 WIDTHS = (360, 768, 1280)
+RECORDS = """
+parameters:
+  - {below: 700, holders: []}
+  - {below: 100000, holders: [{rung: quick, since: 2026-01-02, by: Ada}]}
+seconds: {target: 99.4, holders: []}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +63,7 @@ def project(npm, trained, tmp_path_factory, worker_id):
         (folder / "reports/data.json").write_text(json.dumps(about))
         rows = "".join(f"{index},{label},{2000 + index // 3},4\n" for index, label in enumerate(labels.tolist()))
         (folder / "reports/test_images.csv").write_text(f"index,label,group,kind\n{rows}")
+        write_bytes(folder / "docs/records.yaml", RECORDS.encode())
         for rung, seeds in SEEDS.items():
             done = run_module("stages.climb", folder, rung, "--seeds", str(seeds), DIGIT_LADDER_WORKERS="1")
             assert done.returncode == 0, done.stderr
@@ -143,6 +150,52 @@ def test_the_chart_has_a_mark_for_every_seed_and_leads_to_a_rung(opened):
     marks.last.locator("path").first.click()
     page.wait_for_url(re.compile("#/mnist/rung/(quick|longer)$"))
     page.wait_for_function("document.activeElement.tagName === 'H1'")  # so that a screen reader goes on there
+
+
+ROWS = [  # rung, parameters, accuracy
+    ("low", 61_706, 97.5),
+    ("lower", 61_706, 95.2),
+    ("alone", 700, 98.1),
+    ("high", 7_706, 99.5),
+]
+
+
+def test_what_the_charts_range_leaves_out_has_marks_at_its_edge_and_a_sentence(opened):
+    """Three rungs are below 98.2 %; two of them have as many parameters. One seed of the fourth is below."""
+    page = opened()
+    rows = [
+        {"rung": rung, "parameters": parameters, "accuracy": accuracy, "accuracies": [accuracy + 0.4, accuracy - 1.4]}
+        for rung, parameters, accuracy in ROWS
+    ]
+    marks = "(rows) => belowMarks(rows, by, 98.2).map((mark) => [mark.rung, mark.label])"
+    by_rung = page.evaluate(marks.replace("by,", "'rung',"), rows)
+    assert by_rung == [["low", "← 97.50"], ["lower", "← 95.20"], ["alone", "← 98.10"]]
+    by_parameters = page.evaluate(marks.replace("by,", "'parameters',"), rows)
+    assert by_parameters == [[None, "← 2 rungs"], ["alone", "← 98.10"]]
+    said = page.evaluate("(rows) => belowNote(rows, 'mnist', 98.2).textContent", rows)
+    assert said.endswith(": low 97.50, lower 95.20, alone 98.10; and 1 single seed of other rungs.")
+    assert page.evaluate("(rows) => belowNote(rows, 'mnist', 90)", rows) == ""
+
+
+def test_the_records_stand_on_the_page_with_the_reports_numbers(opened, project):
+    page = opened()
+    rows = page.get_by_role("region", name="Records").locator("tbody tr").all_inner_texts()
+    assert [row.split("\t")[:2] for row in rows] == [
+        ["fewer than 700 parameters", "nobody yet"],
+        ["fewer than 100,000 parameters", "quick, Ada"],
+        ["seconds to 99.4 %", "nobody yet"],
+    ]
+    assert f"{np.mean(reached(project, 'quick')):.2f} (2)" in rows[1]
+    page.get_by_role("region", name="Records").get_by_role("link", name="quick").click()
+    page.wait_for_url(re.compile("#/mnist/rung/quick$"))
+
+
+def test_a_rungs_page_says_what_it_says_in_words(opened):
+    """The card has its own spelling; nothing else has a key or a word with an underscore but the names of rungs."""
+    page = opened("rung/quick")
+    text = re.sub(r"session7_\w+", "", page.inner_text("main"))
+    assert "learning rate" in text
+    assert not re.findall(r"\w+_\w+", text)
 
 
 def test_a_rungs_page_shows_its_network_its_curves_and_who_wrote_what_it_misread(opened, project):
@@ -358,7 +411,8 @@ def test_it_paints_within_a_second(opened):
 
 def test_the_committed_ladder_takes_less_than_2_mb_without_digits(npm, tmp_path):
     shutil.copytree(REPOSITORY / "reports", tmp_path / "reports")
-    shutil.copytree(REPOSITORY / "rungs", tmp_path / "rungs")
+    for folder in ("rungs", "docs", "benchmarks"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
     shutil.copy(REPOSITORY / "params.yaml", tmp_path)
     if (REPOSITORY / "models").is_dir():
         shutil.copytree(REPOSITORY / "models", tmp_path / "models")

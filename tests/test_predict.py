@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from PIL import Image
+from PIL import Image, ImageDraw
 from projects import REPOSITORY, assert_one_clear_line, run_module
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -16,6 +16,8 @@ from safetensors.torch import load_file, save_file
 from ladder.cards import Recipe, resolve
 from ladder.exceptions import LadderError
 from ladder.models import weights
+from ladder.models.doubts import doubts
+from ladder.models.prepare import prepare
 from ladder.models.weights import Model
 from ladder.network.build import build
 
@@ -107,9 +109,52 @@ def test_a_picture_is_read_as_plain_torch_reads_its_image(published, digits):
     plain = run_module("commands.predict", folder, "--model", "quick", *names).stdout.splitlines()
     assert plain[0] == "model: quick, seed 0"
     top = facts["images"][0]
+    assert top["doubts"] in ([], ["the network is not sure"])  # it has seen 2,000 digits twice
     assert plain[1] == f"0.png: {top['class']} ({100 * max(top['probabilities']):.1f} %)"
     assert plain[3].startswith("  dark on light; the digit, ")
-    assert len(plain) == 10
+    assert len(plain) == 10 + sum(bool(fact["doubts"]) for fact in facts["images"])
+
+
+def drawn(*draw):
+    """Return a black-and-white picture prepared as `predict` prepares it; draw: (what ImageDraw draws, its box)."""
+    picture = Image.new("RGBA", (200, 200), "white")
+    for shape, place in draw:
+        getattr(ImageDraw.Draw(picture), shape)(place, fill="black", **({"width": 9} if shape == "line" else {}))
+    return prepare(np.asarray(picture)).image
+
+
+ONE = ("line", (100, 20, 90, 180))
+NO_DIGITS = {
+    "a line": ([("line", (20, 100, 180, 100))], ["times as wide", "hardly more than a line"]),
+    "a square": ([("rectangle", (50, 50, 150, 150))], ["a filled area"]),
+    "two ones": ([ONE, ("line", (150, 20, 140, 180))], ["2 parts, the largest 5"]),
+    "dots": ([("ellipse", (x, y, x + 15, y + 15)) for x in range(20, 180, 40) for y in (30, 90, 150)], ["12 parts"]),
+}
+
+
+@pytest.mark.parametrize("name", NO_DIGITS)
+def test_a_picture_that_is_no_digit_is_doubted_however_sure_the_network_is(name):
+    draw, said = NO_DIGITS[name]
+    found = doubts(drawn(*draw), 1.0)
+    assert len(found) == len(said)
+    assert all(part in doubt for part, doubt in zip(said, found, strict=True))
+
+
+def test_a_digit_is_doubted_where_the_network_is_not_sure():
+    assert doubts(drawn(ONE, ("line", (100, 20, 60, 60))), 0.5) == []
+    assert doubts(drawn(ONE, ("line", (100, 20, 60, 60))), 0.49) == ["the network is not sure"]
+
+
+def test_digits_are_rarely_doubted_for_their_shape(digits):
+    images = digits[0][:10_000, 0].numpy()
+    assert sum(bool(doubts(image, 1.0)) for image in images) < 50
+
+
+def test_a_chart_gets_a_warning(published):
+    shutil.copy(REPOSITORY / "reports/errors.png", published[0] / "chart.png")
+    done = run_module("commands.predict", published[0], "--model", "quick", "chart.png")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("  warning: this may be no single digit, or misread: it falls into ")
 
 
 def test_the_default_model_is_the_one_just_trained(published, tmp_path):
@@ -132,7 +177,8 @@ def test_the_default_model_is_the_one_just_trained(published, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--model", "quack", "a.png"], "there is no models/quack.safetensors; published are: quick"),
+        (["--model", "quack", "a.png"], "there is no models/quack.safetensors; did you mean 'quick'?"),
+        (["--model", "net9", "a.png"], "published are: quick; `python -m commands.publish net9` adds one"),
         (["--model", "quick", "none.png"], "none.png: No such file"),
         (["--model", "quick", "grey.png"], "grey.png: there is no digit to see"),
     ],

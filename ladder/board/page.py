@@ -180,12 +180,12 @@ def page(rows: list[dict], left: list[str], target: float, top: str, late: Seque
     return "\n".join(lines)
 
 
-def between_marks(readme: str, content: str) -> str:
-    """Return the README's text with new content between its marks. Raises LadderError where they are not there."""
-    before, start, rest = readme.partition(START)
+def between_marks(text: str, content: str, path: str = README) -> str:
+    """Return the text of a file with new content between its marks. Raises LadderError where they are not there."""
+    before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not end or START in rest or END in before + after:
-        raise LadderError(f"{README}: it needs the lines {START} and {END}, once each, where the ladder is to stand")
+        raise LadderError(f"{path}: it needs the lines {START} and {END}, once each, where the ladder is to stand")
     return f"{before}{start}\n{content}\n{end}{after}"
 
 
@@ -210,16 +210,15 @@ def _cells(row, top, late):
     """Return a rung's cells; the accuracy of one that is `late` is marked."""
     mark = BEHIND if row["rung"] in late else ""
     title, against = escaped(row["title"]), f" ← {row['against']}" if row["against"] else ""
-    spread = f" ± {number(row['accuracy_sd'], 2)}" if row["accuracy_sd"] is not None else ""
     return (
         f"[{row['rung']}]({top}rungs/cards/{row['rung']}.yaml){against}<br>{title}",
         f"{row['parameters']:,}",
         _reported(row),
-        f"**{number(row['accuracy'], 2)}**{spread} ({row['seeds']}){mark}",
+        f"{reached_cell(row)}{mark}",
         number(row["best_epoch_accuracy"], 2),
         number(row["gap"], 2),
         number(row["held_epochs"], 0),
-        _step(row),
+        change_cell(row),
         _verdict(row),
     )
 
@@ -232,7 +231,14 @@ def _reported(row):
     return f"{number(row['reported_train'], 2)}, {number(row['reported_test'], 2)}{last}"
 
 
-def _step(row):
+def reached_cell(row: Mapping) -> str:
+    """Return "**99.41** ± 0.07 (5)": the accuracy, the deviation of the seeds if there are several, their number."""
+    spread = f" ± {number(row['accuracy_sd'], 2)}" if row["accuracy_sd"] is not None else ""
+    return f"**{number(row['accuracy'], 2)}**{spread} ({row['seeds']})"
+
+
+def change_cell(row: Mapping) -> str:
+    """Return a step's verdict, and behind `<br>` its change and interval; '' where nothing is compared."""
     verdict = row["step_verdict"]
     if verdict is None:
         return ""

@@ -18,9 +18,8 @@ class NotMeasuredError(LadderError):
 def check_up_to_date(snapshot: Snapshot, folder: str, recipe: str) -> None:
     """Raise NotMeasuredError where DVC's lock file says that the results in a folder are of another recipe.yaml.
 
-    This happens between a new plan and the end of training. The pipeline's own results may also be of other
-    parameters: params.yaml was changed, and nothing has run since. Without a lock file nothing is known, and
-    nothing said.
+    This happens between a new plan and the end of training. Results may also be of other parameters: params.yaml was
+    changed, and nothing has run since. Without a lock file nothing is known, and nothing said.
     """
     own = folder == FOLDER
     lock, stage = (LOCK, "evaluate") if own else (LADDERS_LOCK, _climb(PurePosixPath(folder)))
@@ -28,7 +27,7 @@ def check_up_to_date(snapshot: Snapshot, folder: str, recipe: str) -> None:
     if used is None:
         return
     other = "another recipe.yaml" if used != hashlib.md5(recipe.encode(), usedforsecurity=False).hexdigest() else None
-    if own and (changed := _changed_parameters(snapshot)):
+    if changed := _changed_parameters(snapshot) if own else _changed_of_rung(snapshot, stage):
         other = f"other values of {', '.join(changed)} than {PARAMS} has"
     if other:
         together = f"commit {PARAMS}, reports/ and the lock files together"
@@ -52,16 +51,26 @@ def _used_recipe(lock, stage, path):
 
 def _changed_parameters(snapshot):
     """Return the keys of params.yaml whose values are not those that the pipeline's stages ran with last."""
+    # the lock not by `_locked`, whose quick reader takes 1e-05, as DVC writes it, for text;
+    # `evaluate` last: where a new plan is still to be trained, it has the older ones
+    return _changed(snapshot, LOCK, lambda: _mapping(snapshot, LOCK), ("plan", "evaluate"))
+
+
+def _changed_of_rung(snapshot, stage):
+    """Return the keys of params.yaml, such as `evaluate`, whose values are not those that a rung was measured with."""
+    return _changed(snapshot, LADDERS_LOCK, lambda: _locked(snapshot.files[LADDERS_LOCK]), (stage,))
+
+
+def _changed(snapshot, lock, read_lock, stages):
+    """Return the keys of params.yaml whose values differ from those that a lock file has of the stages."""
     if PARAMS not in snapshot.files:
         return []
-    # not by `_locked`, whose quick reader takes 1e-05, as DVC writes it, for text
-    now, locked = (_mapping(snapshot, file) for file in (PARAMS, LOCK))
-    used = {}
+    now, locked, used = _mapping(snapshot, PARAMS), read_lock(), {}
     try:
-        for stage in ("plan", "evaluate"):  # where a new plan is still to be trained, `evaluate` has the older ones
+        for stage in stages:
             used |= locked["stages"].get(stage, {}).get("params", {}).get(PARAMS, {})
     except (AttributeError, TypeError):
-        raise LadderError(f"{snapshot.name}: {LOCK} is not as DVC writes it; restore it from Git") from None
+        raise LadderError(f"{snapshot.name}: {lock} is not as DVC writes it; restore it from Git") from None
     return [str(key) for key, value in used.items() if now.get(key) != value]
 
 

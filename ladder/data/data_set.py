@@ -5,7 +5,7 @@ A card is data, as a rung's is. Imports no torch.
 
 import re
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -94,12 +94,13 @@ class Folder(Source):
     """PNG files in a folder of this machine, listed in datasets/<name>.csv: path, sha256, label, split, group.
 
     path: the folder, from the repository's top folder or from the root. manifest: SHA-256 of that list; so the card
-    pins every image.
+    pins every image. background: what lies behind transparent pixels, if there are any.
     """
 
     name: ClassVar = "folder"
     path: Line
     manifest: Sha256
+    background: Literal["black", "white"] | None = None
 
 
 class Groups(Strict):

@@ -71,9 +71,7 @@ def read_published(name: str) -> Model:
     """Return the Model in models/<name>.safetensors. Raises LadderError where there is none, or it is damaged."""
     path = published_path(name)
     if not path.is_file():
-        raise LadderError(
-            f"there is no {path}; published are: {_published()}; `python -m commands.publish {name}` adds one"
-        )
+        raise LadderError(f"there is no {path}; {_instead_of(name)}")
     try:
         with safetensors.safe_open(path, "pt") as file:
             about = json.loads(file.metadata()["about"])
@@ -105,6 +103,13 @@ def published_path(name: str) -> Path:
 def on_cpu(recipe: Recipe) -> Recipe:
     """Return a Recipe that computes on the CPU, wherever it was trained."""
     return recipe.model_copy(update={"device": "cpu"})
+
+
+def _instead_of(name):
+    """Return what its user may have meant by a model that is not published."""
+    if name in cards.rung_names():
+        return f"published are: {_published()}; `python -m commands.publish {name}` adds one"
+    return cards.nearest(name, cards.rung_names())
 
 
 def _published():

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ladder import cards
+from ladder.board import records
 from ladder.board.page import behind, known_cards
 from ladder.board.rows import facts
 from ladder.cards.changes import said
@@ -30,6 +31,7 @@ def ladder_facts(data: DataSet, reports: Mapping[str, Report], target: float) ->
         "target": target,
         "rows": [_rounded(row) for row in rows],
         "behind": behind(reports),
+        "records": _records(rows, reports) if data.name == records.OF else [],
     }
 
 
@@ -82,6 +84,16 @@ def writers_of(reports: Mapping[str, Report]) -> dict[int, str]:
         index: ", ".join([str(test.groups[index]), *filter(None, [kinds.get(str(test.kind[index]))])])
         for index in misread
     }
+
+
+def _records(rows, reports):
+    """Return who holds each record, and what would take it; `holder` is None where nobody does."""
+    tracks = records.standings(rows, reports)
+    return [
+        {key: track[key] for key in ("title", "elsewhere", "to_take", "doubt")}
+        | {"holder": _rounded(track["holders"][0]) if track["holders"] else None}
+        for track in tracks
+    ]
 
 
 def _change(comparison):

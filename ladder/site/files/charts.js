@@ -43,6 +43,15 @@ function projectOf(row) {
   return row.project ? `project ${row.project}` : "own";
 }
 
+/** The rungs below `low`, as marks at the chart's edge: one for each place on the horizontal axis. by: as in ladderSpec. */
+function belowMarks(rows, by, low) {
+  const places = Map.groupBy(rows.filter((row) => row.accuracy < low), (row) => row[by]);
+  return [...places.values()].map((found) => ({
+    ...found[0], rung: found.length === 1 || by === "rung" ? found[0].rung : null,
+    names: found.map((row) => `${row.rung} ${number(row.accuracy)}`).join(", "),
+    label: `← ${found.length === 1 ? number(found[0].accuracy) : `${found.length} rungs`}` })); // turned, so that it points down
+}
+
 /** The ladder: each rung's mean, its 95 % interval, every seed, and what was reported. by: "rung" or "parameters". */
 function ladderSpec(rows, by, range, width) {
   const projects = [...new Set(rows.map(projectOf))];
@@ -63,6 +72,7 @@ function ladderSpec(rows, by, range, width) {
       { data: { values: means }, mark: { type: "rule", strokeWidth: 2, opacity: 0.55, clip: true }, encoding: { x, y: { ...y, field: "accuracy_low" }, y2: { field: "accuracy_high" }, color: hue } },
       { data: { values: seeds }, mark: { type: "point", filled: true, size: 14, opacity: 0.75, clip: true }, encoding: { x, y: { ...y, field: "accuracy" }, color: hue, tooltip: ["rung", "seed", "accuracy"].map((field) => ({ field, type: field === "rung" ? "nominal" : "quantitative" })) } },
       { data: { values: means.filter((row) => row.reported_test != null) }, mark: { type: "point", filled: false, shape: "stroke", size: 160, strokeWidth: 2, clip: true }, encoding: { x, y: { ...y, field: "reported_test" }, color: { value: colour("text") }, tooltip: [{ field: "rung" }, { field: "reported_test", title: "reported" }] } },
+      { data: { values: belowMarks(means, by, range[0]) }, mark: { type: "text", angle: 270, align: "left", dx: 4, dy: -3, fontSize: 12, cursor: "pointer" }, encoding: { x, y: { ...y, datum: range[0] }, text: { field: "label" }, color: hue, tooltip: [{ field: "names", title: "below" }] } },
       { data: { values: means }, mark: { type: "point", filled: true, size: 70, opacity: 1, cursor: "pointer", clip: true }, encoding: { x, y: { ...y, field: "accuracy" }, color: hue, shape, tooltip } },
     ],
   };

@@ -47,13 +47,13 @@ function factsPart(ladder, old, now) {
   const link = (rung) => element("a", { href: `#/${ladder.name}/rung/${rung}` }, rung);
   const recipe = (facts) => Object.fromEntries(facts.recipe);
   const keys = [...new Set([...old.recipe, ...now.recipe].map(([key]) => key))].filter((key) => recipe(old)[key] !== recipe(now)[key]);
-  const layers = (facts) => facts.layers.map((layer) => layer.layer).join("; ");
+  const layers = (facts) => facts.layers.map((layer) => words(layer.layer)).join("; ");
   return table("Facts on both", ["", link(old.rung), link(now.rung)], [
     ["accuracy, %", ...[a, b].map((row) => `${number(row.accuracy)} ${interval(row.accuracy_low, row.accuracy_high)} (${row.seeds} seeds)`)],
     ["parameters", whole(a.parameters), whole(b.parameters)],
     ["train − test", number(a.gap), number(b.gap)],
     ...(layers(old) === layers(now) ? [] : [["network", layers(old), layers(now)]]),
-    ...keys.map((key) => [key, recipe(old)[key] ?? "", recipe(now)[key] ?? ""]),
+    ...keys.map((key) => [words(key), words(recipe(old)[key] ?? ""), words(recipe(now)[key] ?? "")]),
   ]);
 }
 

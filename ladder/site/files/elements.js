@@ -24,6 +24,16 @@ function whole(value) {
   return value == null ? "" : value.toLocaleString("en");
 }
 
+/** Return a card's words as people write them: "batch_norm" is "batch norm". */
+function words(text) {
+  return text.replaceAll("_", " ");
+}
+
+/** Return text for a table's cell that keeps room for a few words in a line. */
+function phrase(text) {
+  return element("span", { class: "phrase" }, text);
+}
+
 /** Return an interval as text, "" where there is none. */
 function interval(low, high, decimals = 2) {
   return low == null ? "" : `[${number(low, decimals)}, ${number(high, decimals)}]`;

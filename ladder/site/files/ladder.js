@@ -33,6 +33,7 @@ async function ladderView(set) {
       ` reads most: ${number(best.accuracy)} % of ${whole(ladder.images)} test images, with ${whole(best.parameters)} parameters.`),
     behindNote(ladder),
     ...ladderChart(rows, set),
+    ...recordsPart(ladder),
     element("h2", { id: "table-title" }, "All rungs"),
     sortedTable(rows),
     element("p", { class: "faint" }, ladder.licence),
@@ -41,7 +42,10 @@ async function ladderView(set) {
 
 function behindNote(ladder) {
   if (!ladder.behind.length) return null;
-  const which = ladder.behind.length === ladder.rows.length ? "all rungs" : ladder.behind.join(", ");
+  const others = ladder.rows.map((row) => row.rung).filter((rung) => !ladder.behind.includes(rung));
+  const which = !others.length ? "all rungs"
+    : others.length < ladder.behind.length ? `${ladder.behind.length} of ${ladder.rows.length} rungs, all but ${others.join(", ")},`
+      : ladder.behind.join(", ");
   return element("p", { class: "note" }, `The reports of ${which} are of an earlier version of this project. They stand until these rungs are trained again.`);
 }
 
@@ -52,7 +56,8 @@ function ladderChart(rows, set) {
   const range = () => (inCrowd && state.range === "crowd" ? CROWD : [Math.max(Math.floor(lowest - 0.5), 0), 100]);
   const holder = element("div");
   const show = () => holder.replaceChildren(chart("Test accuracy of each rung. The table below has the same numbers.",
-    (width) => ladderSpec(rows, state.by, range(), width), (datum) => { location.hash = `#/${set}/rung/${datum.rung}`; }));
+    (width) => ladderSpec(rows, state.by, range(), width), (datum) => { location.hash = `#/${set}/rung/${datum.rung}`; }),
+    belowNote(rows, set, range()[0]));
   const change = (key) => (value) => { state[key] = value; show(); };
   show();
   return [
@@ -62,6 +67,32 @@ function ladderChart(rows, set) {
       inCrowd && choice("Accuracy", [["crowd", `${CROWD[0]} to ${CROWD[1]} %`], ["all", "all"]], state.range, change("range"))),
     holder,
     element("p", { class: "faint" }, "Large marks are means, lines their 95 % intervals, small dots single seeds, dashes what a project reported. A mark opens its rung."),
+  ];
+}
+
+/** Say which rungs and how many single seeds the chart's range leaves out. */
+function belowNote(rows, set, low) {
+  const rungs = rows.filter((row) => row.accuracy < low);
+  const seeds = rows.filter((row) => row.accuracy >= low).flatMap((row) => row.accuracies).filter((accuracy) => accuracy < low);
+  if (!rungs.length && !seeds.length) return "";
+  const links = rungs.map((row, i) => [i ? ", " : "", element("a", { href: `#/${set}/rung/${row.rung}` }, row.rung), ` ${number(row.accuracy)}`]);
+  const lone = seeds.length && `${seeds.length} single seed${seeds.length > 1 ? "s" : ""} of other rungs`;
+  return element("p", { class: "below" }, `Below ${low} %, marked by arrows at the edge: `, links, lone && [rungs.length ? "; and " : "", lone], ".");
+}
+
+/** Who holds each record, and what would take it. */
+function recordsPart(ladder) {
+  if (!ladder.records.length) return [];
+  const rows = ladder.records.map(({ title, holder, to_take }) => holder
+    ? [phrase(title), [element("a", { href: `#/${ladder.name}/rung/${holder.rung}` }, holder.rung), `, ${holder.by}`], holder.since.replaceAll("-", "\u2011"), `${number(holder.accuracy)} (${holder.seeds})`,
+      whole(holder.parameters), number(holder.seconds, 1), phrase(to_take)]
+    : [phrase(title), "nobody yet", "", "", "", "", phrase(to_take)]);
+  const head = ["record", "held by", "since", "accuracy, % (seeds)", "parameters", "seconds", "what would take it"];
+  return [
+    element("h2", {}, "Records"),
+    table("Records", head, rows, [3, 4, 5]),
+    ...ladder.records.filter((record) => record.doubt).map((record) => element("p", { class: "note" }, `In doubt, ${record.title}: ${record.doubt}.`)),
+    element("p", { class: "faint" }, "What counts, and how to hand one in, is in the repository's ", element("code", {}, "docs/records.md"), "."),
   ];
 }
 

@@ -1,7 +1,6 @@
 "use strict";
 // A rung's own page: step, card, network, curves, confusion, misread digits.
 
-const STEP = ["step_change", "step_low", "step_high", "step_verdict"]; // what the first sentence says
 
 async function rungView(set, rung) {
   const [ladder, facts, writers] = await Promise.all([load(`${set}/ladder`), load(`${set}/rungs/${rung}`), load(`${set}/writers`)]);
@@ -22,7 +21,7 @@ async function rungView(set, rung) {
       chart("Test accuracy by epoch, every seed", (width) => curvesSpec({ [rung]: facts.curves }, "accuracy", width)),
       chart("Test loss by epoch, every seed", (width) => curvesSpec({ [rung]: facts.curves }, "loss", width))),
     element("p", { class: "faint" }, "Thin lines are seeds, the thick one is their mean. ", `Last epochs: ${row.accuracies.map((value) => number(value)).join(", ")} %.`),
-    table("Recipe", ["key", "value"], facts.recipe),
+    table("Recipe", ["what", "how"], facts.recipe.map((row) => row.map(words))),
     element("details", {}, element("summary", {}, "The card, as it is written"), element("pre", { tabindex: 0 }, facts.card)),
     element("h2", {}, "What is taken for what"), confusionPart(ladder, facts, row.seeds),
     element("h2", {}, "Misread digits"), misreadPart(ladder, facts, row, writers),
@@ -31,19 +30,26 @@ async function rungView(set, rung) {
 
 function stepPart(set, row, facts) {
   if (!row.against) return [];
-  const others = Object.entries(row).filter(([key, value]) => /^(step|new_writers)_/.test(key) && !STEP.includes(key) && value != null);
+  const small = (value) => (value != null && value < 0.001 ? "below 0.001" : number(value, 3));
+  const points = (value) => value != null && `${number(value)} points`;
+  const others = [
+    ["for new seeds and new writers of digits", interval(row.new_writers_low, row.new_writers_high)],
+    ["up or down, it is smaller than", points(row.step_margin)],
+    ["p-value", small(row.step_p)],
+    ["q-value, among all steps of the ladder", small(row.step_q)],
+  ].filter(([, value]) => value);
   return [
     element("h2", {}, "The step"),
     element("p", {}, "From ", element("a", { href: `#/${set}/rung/${row.against}` }, row.against), ": ",
       row.step_verdict ? [verdict(row.step_verdict), `, ${number(row.step_change, 2, "+")} points ${interval(row.step_low, row.step_high)}. `] : "not compared yet. ",
       element("a", { href: `#/${set}/compare/${row.against}/${row.rung}` }, "Both side by side.")),
-    others.length > 0 && table("More on the step", ["", ""], others.map(([key, value]) => [key.replace("step_", "").replaceAll("_", " "), typeof value === "number" ? number(value, 3) : String(value)])),
-    element("ul", {}, facts.changes.map((change) => element("li", {}, change))),
+    others.length > 0 && table("More on the step", ["more on the change", ""], others),
+    element("ul", {}, facts.changes.map((change) => element("li", {}, words(change)))),
   ];
 }
 
 function layersPart(facts) {
-  const rows = facts.layers.map((layer) => [layer.number, layer.layer, layer.shape, fieldOf(layer.field, facts.side), layer.parameters ? whole(layer.parameters) : ""]);
+  const rows = facts.layers.map((layer) => [layer.number, phrase(words(layer.layer)), layer.shape, fieldOf(layer.field, facts.side), layer.parameters ? whole(layer.parameters) : ""]);
   return element("div", {},
     table("Network layer by layer", ["#", "layer", "output", `sees, of ${facts.side} pixels`, "parameters"], rows, [0, 2, 3, 4]));
 }
@@ -75,7 +81,7 @@ function confusionPart(ladder, facts, seeds) {
 /** Return how often the digits of each kind of people are misread, where that is known. */
 function kindsOf(row) {
   const kinds = Object.entries(row).filter(([key, value]) => key.startsWith("misread_") && value != null);
-  return kinds.map(([key, value]) => `${number(value)} % of the digits by ${key.slice(8)} are misread`).join("; ");
+  return kinds.length ? `Misread are ${kinds.map(([key, value]) => `${number(value)} % of the digits by ${key.slice(8)}`).join(" and ")}.` : "";
 }
 
 function misreadPart(ladder, facts, row, writers) {

@@ -1,0 +1,94 @@
+"""Somebody's own images as a data set: PNG files in a folder, each pinned by a list in Git.
+
+The list, datasets/<name>.csv, has a row an image: path, sha256, label (the class's name), split, group (what belongs
+together, or nothing), sorted by the bytes of the path. `python -m commands.import_images` writes it.
+"""
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ladder.data import png
+from ladder.data.data_set import DataSet
+from ladder.data.splits import Split
+from ladder.data.tensors import read_tensors
+from ladder.exceptions import LadderError
+
+COLUMNS = ("path", "sha256", "label", "split", "group")
+SPLITS = ("train", "test")
+PACKED = "images.safetensors"  # the images in the order of the list, uint8 [N, C, S, S]
+
+
+def list_text(rows: pd.DataFrame) -> str:
+    """Return the text of a list with the columns COLUMNS."""
+    ordered = rows.sort_values("path", key=lambda paths: paths.map(str.encode))
+    return ordered.to_csv(columns=list(COLUMNS), index=False, lineterminator="\n")
+
+
+def read_list(data_set: DataSet) -> pd.DataFrame:
+    """Return the rows of a data set's list, all of them text. Raises LadderError unless it is the one of its card."""
+    path, again = data_set.manifest, "restore both from Git, or import the images again under another name"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LadderError(f"{path}: {error.strerror}; {again}") from None
+    if hashlib.sha256(content).hexdigest() != data_set.source.manifest:
+        raise LadderError(f"{path}: not the list that datasets/{data_set.name}.yaml names; {again}")
+    return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+
+
+def read_images(data_set: DataSet, folder: Path) -> Tensor:
+    """Return the listed images, uint8 [N, C, S, S], decoded and resized. Raises LadderError, which names the file.
+
+    Files that the list does not have are left alone: the list alone says what the data set is.
+    """
+    rows = read_list(data_set)
+    if not folder.is_dir():
+        raise LadderError(
+            f"there is no folder {folder} with the images of {data_set.name}; name it by DATA_SOURCE=<folder>"
+        )
+    images = np.empty((len(rows), data_set.channels, data_set.side, data_set.side), np.uint8)
+    for place, (path, sha256) in enumerate(zip(rows["path"], rows["sha256"], strict=True)):
+        content = read_file(folder, path)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise LadderError(f"{folder / path}: changed since it was imported (its SHA-256 is another); bring it back")
+        images[place] = decoded(content, folder / path, data_set)
+    return torch.from_numpy(images)
+
+
+def read_file(folder: Path, path: str) -> bytes:
+    """Return a file's bytes. Raises LadderError."""
+    try:
+        return (folder / path).read_bytes()
+    except OSError as error:
+        raise LadderError(f"{folder / path}: {error.strerror}") from None
+
+
+def decoded(content: bytes, path: Path, data_set: DataSet) -> np.ndarray:
+    """Return an image, uint8 [C, S, S], of a PNG file's bytes. Raises LadderError, which names `path`."""
+    try:
+        pixels = png.read_png(content, data_set.source.background)
+    except LadderError as error:
+        raise LadderError(f"{path}: {error}") from None
+    pixels = png.grey(pixels) if data_set.channels == 1 else pixels
+    return png.resized(pixels, data_set.side).transpose(2, 0, 1)
+
+
+def read_folder(data_set: DataSet) -> dict[str, Split]:
+    """Return {"train": Split, "test": Split} of what `download` packed. Raises LadderError."""
+    rows = read_list(data_set)
+    images = read_tensors(data_set.raw / PACKED)["images"]
+    if len(images) != len(rows):
+        raise LadderError(f"{data_set.raw / PACKED}: of another list; run `dvc repro` again")
+    numbers = {name: label for label, name in enumerate(data_set.classes)}
+    kind = torch.uint8 if len(numbers) <= 256 else torch.int16
+    labels = torch.tensor([numbers[name] for name in rows["label"]], dtype=kind)
+    grouped = rows["group"].ne("").all()
+    groups = torch.tensor(pd.factorize(rows["group"], sort=True)[0], dtype=torch.int32) if grouped else None
+    whole = Split(images, labels, groups)
+    return {name: whole.pick(torch.tensor(rows["split"].eq(name).to_numpy())) for name in SPLITS}

