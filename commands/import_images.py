@@ -1,14 +1,13 @@
 """Make a data set of a folder of your own PNG files: a card, a list that pins every image, and a split that stays.
 
-    python -m commands.import_images pictures --name mine
-    python -m commands.import_images pictures --name mine --side 32 --grey
+Usage:  python -m commands.import_images pictures --name mine
+        python -m commands.import_images pictures --name mine --side 32 --grey
+Reads:  the folder
+Writes: datasets/<name>.yaml, datasets/<name>.csv, a line of rungs/data_sets.yaml; nothing where anything is wrong
 
 The folder has <class>/<image>.png, or <split>/<class>/<image>.png with the splits train and test, or a metadata.csv
 with the columns file_name and label, and, where they are known, split and group. What is of one group (one patient, one
 writer) stays on one side of the split. Images of any size are resized once; those that are not square are stretched.
-
-Reads:  the folder
-Writes: datasets/<name>.yaml, datasets/<name>.csv, a line of rungs/data_sets.yaml; nothing where anything is wrong
 """
 
 import argparse
