@@ -82,6 +82,11 @@ def decoded(content: bytes, path: Path, data_set: DataSet) -> np.ndarray:
 def read_folder(data_set: DataSet) -> dict[str, Split]:
     """Return {"train": Split, "test": Split} of what `download` packed. Raises LadderError."""
     rows = read_list(data_set)
+    if unknown := sorted(set(rows["label"]) - set(data_set.classes)):
+        raise LadderError(
+            f"datasets/{data_set.name}.yaml: classes: {unknown[0]!r} is missing, which {data_set.manifest} has; to rename "
+            "a class, rename it in the folder and import that again"
+        )
     images = read_tensors(data_set.raw / PACKED)["images"]
     if len(images) != len(rows):
         raise LadderError(f"{data_set.raw / PACKED}: of another list; run `dvc repro` again")

@@ -3,6 +3,7 @@
 Every fault is a LadderError with one line that names the file. Nothing is written here.
 """
 
+import difflib
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from ladder.exceptions import LadderError
 from ladder.lanes.draws import generator, permutation
 
 TABLE = "metadata.csv"
+NAMED = ("file_name", "label", "split", "group")  # its columns that are read
 IGNORED = ("Thumbs.db", "desktop.ini")  # beside hidden files
 MOST_CLASSES = 1000
 LAYOUTS = "<class>/<image>.png, <split>/<class>/<image>.png, or a metadata.csv with file_name and label"
@@ -123,9 +125,7 @@ def _of_table(folder, images):
         rows = pd.read_csv(table, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise LadderError(f"{table}: {' '.join(str(error).split())}") from None
-    for column in ("file_name", "label"):
-        if column not in rows:
-            raise LadderError(f"{table}: there is no column {column}")
+    _check_columns(table, rows.columns)
     rows = rows.rename(columns={"file_name": "path"})
     _check_same_files(table, rows["path"], [path.as_posix() for path in images])
     for column in ("split", "group"):
@@ -139,6 +139,16 @@ def _of_table(folder, images):
         row = rows[other].iloc[0]
         raise LadderError(f"{table}: {row['path']} has the split {row['split']!r}; train and test will do")
     return rows[["path", "label", "split", "group"]]
+
+
+def _check_columns(table, columns):
+    """Refuse a column that is missing, or whose name looks like a misspelt one: groups would be lost in silence."""
+    for column in ("file_name", "label"):
+        if column not in columns:
+            raise LadderError(f"{table}: there is no column {column}")
+    for column in set(columns) - set(NAMED):
+        if close := difflib.get_close_matches(column.lower(), NAMED, n=1, cutoff=0.75):
+            raise LadderError(f"{table}: column {column!r}: is it {close[0]!r}? Name it so, or take it out")
 
 
 def _check_same_files(table, listed, found):
@@ -203,14 +213,17 @@ def with_split(folder: Path, pictures: Pictures, percent: int) -> pd.DataFrame:
 def _made_split(pictures, percent):
     """Return train or test for each row. What shows the same, and what is of one group, stays together.
 
-    Such parts are taken in random order for testing, each if it brings the classes nearer to their share.
+    Such parts are taken in random order for testing, each if it brings the classes nearer to their share: `percent` of
+    their images, and at least one of two.
     """
     rows = pictures.rows
     groups = np.where(rows["group"] == "", rows["path"], "group " + rows["group"])
     parts = _parts(pd.factorize(groups)[0], pd.factorize(pd.Series(pictures.digests))[0])
     labels = pd.Categorical(rows["label"], class_names(rows)).codes.astype(np.int64)
     counts = sparse.csr_array((np.ones(len(rows), np.int64), (parts, labels)))
-    short, taken = -percent * np.bincount(labels), np.zeros(counts.shape[0], bool)
+    sizes = np.bincount(labels)
+    short = -np.maximum(percent * sizes, np.where(sizes > 1, 100, 0))  # hundredths of an image
+    taken = np.zeros(counts.shape[0], bool)
     for part in permutation(len(taken), generator("split")).tolist():
         at = slice(counts.indptr[part], counts.indptr[part + 1])
         classes = counts.indices[at]
