@@ -84,8 +84,8 @@ def read_folder(data_set: DataSet) -> dict[str, Split]:
     rows = read_list(data_set)
     if unknown := sorted(set(rows["label"]) - set(data_set.classes)):
         raise LadderError(
-            f"datasets/{data_set.name}.yaml: classes: {unknown[0]!r} is missing, which {data_set.manifest} has; to rename "
-            "a class, rename it in the folder and import that again"
+            f"datasets/{data_set.name}.yaml: classes: {unknown[0]!r} is missing, which {data_set.manifest} has; to "
+            "rename a class, rename it in the folder and import that again"
         )
     images = read_tensors(data_set.raw / PACKED)["images"]
     if len(images) != len(rows):
