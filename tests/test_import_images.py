@@ -243,6 +243,14 @@ def without_palette():
     return content[:at] + content[at + 12 + int.from_bytes(content[at : at + 4], "big") :]
 
 
+def column_twice():
+    """Write a metadata.csv with two columns called label."""
+    table()()
+    path = Path("pictures/metadata.csv")
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{head},label", *[f"{row},1" for row in rows]]))
+
+
 def keep(count):
     """Leave that many classes."""
     return lambda: [shutil.rmtree(Path("pictures", name)) for name in CLASSES[count:]]
@@ -289,13 +297,15 @@ FAULTS = {
     "a link to a folder": (link("pictures/1/loop", ".."), "pictures/1/loop: a link to a folder"),
     "a pipe": (lambda: os.mkfifo("pictures/1/0p.png"), "pictures/1/0p.png: neither a file nor a folder"),
     "no label column": (table(label=None), "pictures/metadata.csv: there is no column label"),
-    "two label columns": (
-        lambda: (table()(), change_text("pictures/metadata.csv", "file_name,label", "label,label")),
+    "two label columns": (column_twice, "metadata.csv: there are 2 columns label"),
+    "no file names": (
+        lambda: (table()(), change_text("pictures/metadata.csv", "file_name,label", "file,label")),
         "pictures/metadata.csv: there is no column file_name",
     ),
-    "a table in Latin-1": (
-        write("pictures/metadata.csv", "file_name,label\n1/ä.png,1\n".encode("latin-1")),
-        "not UTF-8",
+    "a table in Latin-1": (write("pictures/metadata.csv", b"file_name,label\n1/\xe4.png,1\n"), "csv: not UTF-8"),
+    "a misspelt column": (
+        table(groups="one"),
+        "metadata.csv: column 'groups': is it 'group'? Name it so, or take it out",
     ),
     "a label missing": (table(label=lambda files: ["", *"12345678901234567890123456789"]), "1/0.png has no label"),
     "a row without a file": (
@@ -372,6 +382,33 @@ def test_odd_names_are_only_names(project, name):
     assert sum(len(of["images"]) for of in tensors().values()) == len(rows)
 
 
+def test_other_columns_of_the_table_are_left_alone(project):
+    table(camera="old", width="9")()
+    assert len(bring_in()[1]) == 30
+
+
+@pytest.mark.parametrize("percent", ["1", "20", "50"])
+def test_a_class_of_two_or_more_images_is_tested_however_small(project, percent):
+    for path in Path("pictures/1").iterdir():
+        if path.stem not in ("0", "3"):
+            path.unlink()
+    _, rows = bring_in("--test", percent)
+    counts = rows.groupby("label")["split"].value_counts()
+    assert counts["1", "test"] == counts["1", "train"] == 1
+    assert counts["2", "test"] == max(1, round(int(percent) / 10))
+
+
+def test_a_class_that_is_renamed_in_the_card_alone_is_named(project):
+    bring_in()
+    card = Path("datasets/mine.yaml")
+    card.write_text(card.read_text().replace("['1', '2', '10']", "['1', two, '10']"))
+    download.main(["mine"])
+    with pytest.raises(
+        LadderError, match=r"^datasets/mine\.yaml: classes: '2' is missing, which datasets/mine\.csv has"
+    ):
+        preprocess.main(["mine"])
+
+
 @pytest.mark.parametrize("name", ["mnist", "rungs"])
 def test_a_name_that_is_taken(project, name):
     with pytest.raises(LadderError, match="take another name"):
@@ -405,3 +442,12 @@ def test_the_folder_may_lie_elsewhere_and_hold_more(project, monkeypatch):
     save(Path("moved/1/more.png"), pixels_of(99))
     monkeypatch.setenv("DATA_SOURCE", "moved")
     assert sum(len(of["images"]) for of in tensors().values()) == 30
+
+
+def test_one_variable_names_a_folder_with_a_folder_for_each_data_set(project, monkeypatch, capsys):
+    bring_in()
+    Path("all").mkdir()
+    Path("pictures").rename("all/mine")
+    monkeypatch.setenv("DATA_SOURCE", "all")
+    assert sum(len(of["images"]) for of in tensors().values()) == 30
+    assert "checked, from all/mine" in capsys.readouterr().out

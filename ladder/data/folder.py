@@ -74,6 +74,11 @@ def read_file(folder: Path, path: str) -> bytes:
 def read_folder(data_set: DataSet) -> dict[str, Split]:
     """Return {"train": Split, "test": Split} of what `download` packed. Raises LadderError."""
     rows, packed = read_list(data_set), data_set.raw / PACKED
+    if unknown := sorted(set(rows["label"]) - set(data_set.classes)):
+        raise LadderError(
+            f"datasets/{data_set.name}.yaml: classes: {unknown[0]!r} is missing, which {data_set.manifest} has; to "
+            "rename a class, rename it in the folder and import that again"
+        )
     images = np.empty((len(rows), data_set.channels, data_set.side, data_set.side), np.uint8)
     try:
         with zipfile.ZipFile(packed) as archive:

@@ -3,6 +3,7 @@
 Every fault is a LadderError with one line that names the file. Nothing is written here.
 """
 
+import difflib
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from ladder.exceptions import LadderError
 from ladder.lanes.draws import generator, permutation
 
 TABLE = "metadata.csv"
+NAMED = ("file_name", "label", "split", "group")  # its columns that are read
 IGNORED = ("Thumbs.db", "desktop.ini")  # beside hidden files
 MOST_CLASSES, DEEPEST = 1000, 50
 LAYOUTS = "<class>/<image>.png, <split>/<class>/<image>.png, or a metadata.csv with file_name and label"
@@ -131,9 +133,7 @@ def _of_table(folder, images):
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise LadderError(f"{table}: {' '.join(str(error).split())}") from None
     names, rows = rows.iloc[0].tolist(), rows.iloc[1:].reset_index(drop=True)
-    for column in ("file_name", "label"):
-        if (count := names.count(column)) != 1:
-            raise LadderError(f"{table}: there {'is no column' if not count else f'are {count} columns'} {column}")
+    _check_columns(table, names)
     rows = rows.set_axis(names, axis=1).rename(columns={"file_name": "path"})
     _check_same_files(table, rows["path"], [path.as_posix() for path in images])
     for column in ("split", "group"):
@@ -147,6 +147,16 @@ def _of_table(folder, images):
         row = rows[other].iloc[0]
         raise LadderError(f"{table}: {row['path']} has the split {row['split']!r}; train and test will do")
     return rows[["path", "label", "split", "group"]]
+
+
+def _check_columns(table, columns):
+    """Refuse a column that is missing, or whose name looks like a misspelt one: groups would be lost in silence."""
+    for column in ("file_name", "label"):
+        if (count := columns.count(column)) != 1:
+            raise LadderError(f"{table}: there {'is no column' if not count else f'are {count} columns'} {column}")
+    for column in set(columns) - set(NAMED):
+        if close := difflib.get_close_matches(column.lower(), NAMED, n=1, cutoff=0.75):
+            raise LadderError(f"{table}: column {column!r}: is it {close[0]!r}? Name it so, or take it out")
 
 
 def _check_same_files(table, listed, found):
