@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import operator
 from pathlib import PurePosixPath
 
 import yaml
@@ -58,10 +59,12 @@ def _changed_parameters(snapshot):
 
 def _changed_of_rung(snapshot, stage):
     """Return the keys of params.yaml, such as `evaluate`, whose values are not those that a rung was measured with."""
-    return _changed(snapshot, LADDERS_LOCK, lambda: _locked(snapshot.files[LADDERS_LOCK]), (stage,))
+    return _changed(
+        snapshot, LADDERS_LOCK, lambda: _locked(snapshot.files[LADDERS_LOCK]), (stage,), differ=_says_otherwise
+    )
 
 
-def _changed(snapshot, lock, read_lock, stages):
+def _changed(snapshot, lock, read_lock, stages, differ=operator.ne):
     """Return the keys of params.yaml whose values differ from those that a lock file has of the stages."""
     if PARAMS not in snapshot.files:
         return []
@@ -71,7 +74,14 @@ def _changed(snapshot, lock, read_lock, stages):
             used |= locked["stages"].get(stage, {}).get("params", {}).get(PARAMS, {})
     except (AttributeError, TypeError):
         raise LadderError(f"{snapshot.name}: {lock} is not as DVC writes it; restore it from Git") from None
-    return [str(key) for key, value in used.items() if now.get(key) != value]
+    return [str(key) for key, value in used.items() if differ(now.get(key), value)]
+
+
+def _says_otherwise(now, used):
+    """Return whether two mappings differ where both say something: what one leaves empty, the data set decides."""
+    if not isinstance(now, dict) or not isinstance(used, dict):
+        return now != used
+    return any(None not in (now[key], used[key]) and now[key] != used[key] for key in now.keys() & used.keys())
 
 
 def _mapping(snapshot, file):
