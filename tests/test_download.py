@@ -203,6 +203,22 @@ def test_a_folder_is_named_for_every_data_set_by_data_source_and_for_mnist_by_it
     assert_one_clear_line(done, f"{variable}=nowhere: there is no such folder" if asked else "no source serves")
 
 
+@pytest.mark.parametrize("variable", ["DATA_SOURCE", "MNIST_SOURCE"])
+def test_an_empty_variable_is_no_reason_to_take_public_data(alone, capsys, variable):
+    alone.setenv(variable, "")
+    done = run_here(capsys)
+    assert_one_clear_line(done, f"{variable} is empty; name the folder with the files of MNIST, or unset it")
+    assert done.stdout == "", "no source was asked"
+
+
+def test_one_variable_names_a_folder_with_a_folder_for_each_data_set(source, alone, capsys):
+    source.rename(source.parent / "mnist")
+    alone.setenv("DATA_SOURCE", str(source.parent))
+    assert f"from DATA_SOURCE={source.parent / 'mnist'}" in run_here(capsys).stdout
+    done = run_here(capsys, data="fashion_mnist")
+    assert_one_clear_line(done, f"DATA_SOURCE={source.parent}: it has neither train-images-idx3-ubyte nor")
+
+
 @pytest.fixture
 def mirror(monkeypatch):
     """Return a web server on this machine: its `answer` is called with each request's handler; it counts `requests`."""

@@ -40,9 +40,20 @@ Source = tuple[str, Callable[[IdxFile], bytes]]
 
 
 def named_folder(data_set: DataSet) -> tuple[str, Path] | None:
-    """Return (variable, folder) where the environment names a folder with this data set's files."""
+    """Return (variable, folder) where the environment names a folder with this data set's files.
+
+    Where DATA_SOURCE names a folder that holds one called as the data set, it is that one: so one variable serves
+    several. Raises LadderError for an empty variable: whoever set it did not mean the public data.
+    """
     variables = ("MNIST_SOURCE", "DATA_SOURCE") if data_set.name == "mnist" else ("DATA_SOURCE",)
-    return next(((name, Path(os.environ[name])) for name in variables if os.environ.get(name)), None)
+    variable = next((name for name in variables if name in os.environ), None)
+    if variable is None:
+        return None
+    if not os.environ[variable]:
+        raise LadderError(f"{variable} is empty; name the folder with the files of {data_set.title}, or unset it")
+    folder = Path(os.environ[variable])
+    own = folder / data_set.name
+    return variable, own if variable == "DATA_SOURCE" and own.is_dir() else folder
 
 
 def sources(data_set: DataSet, scratch: Path) -> Iterator[Source]:
