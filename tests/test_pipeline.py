@@ -212,7 +212,8 @@ BAD_PARAMETERS = {
 
 @pytest.mark.parametrize("line", BAD_PARAMETERS)
 def test_a_bad_parameter_stops_in_plan_with_one_line(line, tmp_path):
-    shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
+    for name in ("datasets", "rungs/cards"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name)
     content = {"model": "net9", "seeds": 2, "evaluate": {"target": 99.4}} | yaml.safe_load(line)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     assert_one_clear_line(run_module("stages.plan", tmp_path), BAD_PARAMETERS[line])
@@ -233,7 +234,8 @@ def test_a_network_too_large_for_any_memory_stops_in_plan_with_one_line(size, tm
     conv, said = TOO_LARGE[size]
     card = {"extends": "net9", "title": "x", "goal": "x"}
     card["network"] = [{"conv": conv}, "global_avg_pool", "flatten", {"linear": {"out": 10}}, "log_softmax"]
-    shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
+    for name in ("datasets", "rungs/cards"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name)
     (tmp_path / "rungs/cards/wide.yaml").write_text(yaml.safe_dump(card))
     set_params(tmp_path, model="wide")
     assert_one_clear_line(run_module("stages.plan", tmp_path), said)
