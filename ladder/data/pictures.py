@@ -14,7 +14,7 @@ LETTERS = 15  # of a class's name above an image
 def samples(data_set: DataSet, images: Tensor, labels: Tensor, count: int) -> bytes:
     """Return a grid of `count` training images, or all if there are fewer, ten a row, with their classes above.
 
-    images: uint8 [N, C, S, S]. The first ones are shown; of a folder, which lies class by class, ones at even distances.
+    images: uint8 [N, C, S, S]. Shown are the first; of a folder, which lies class by class, those at even distances.
     """
     count, is_folder = min(count, len(images)), isinstance(data_set.source, Folder)
     shown = [number * len(images) // count for number in range(count)] if is_folder else list(range(count))
