@@ -1,14 +1,13 @@
 """Make a data set of a folder of your own PNG files: a card, a list that pins every image, and a split that stays.
 
-    python -m commands.import_images pictures --name mine
-    python -m commands.import_images pictures --name mine --side 32 --grey
+Usage:  python -m commands.import_images pictures --name mine
+        python -m commands.import_images pictures --name mine --side 32 --grey
+Reads:  the folder
+Writes: datasets/<name>.yaml, datasets/<name>.csv, a line of rungs/data_sets.yaml; nothing where anything is wrong
 
 The folder has <class>/<image>.png, or <split>/<class>/<image>.png with the splits train and test, or a metadata.csv
 with the columns file_name and label, and, where they are known, split and group. What is of one group (one patient, one
 writer) stays on one side of the split. Images of any size are resized once; those that are not square are stretched.
-
-Reads:  the folder
-Writes: datasets/<name>.yaml, datasets/<name>.csv, a line of rungs/data_sets.yaml; nothing where anything is wrong
 """
 
 import argparse
@@ -22,7 +21,7 @@ from ladder.cards.schema import validated
 from ladder.command import parser, run_stage, whole_number
 from ladder.data.data_set import CARDS, TAKEN, DataSet, data_set_names
 from ladder.exceptions import LadderError
-from ladder.files import add_to_mapping, dump_yaml, write_text
+from ladder.files import dump_yaml, with_line, write_text
 from ladder.paths import REPORTS
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ def check_free(name: str) -> None:
     """Raise LadderError where a data set cannot have this name."""
     if name in data_set_names():
         raise LadderError(f"{CARDS / name}.yaml is there already; take another name, or remove it and its .csv first")
+    if (CARDS / f"{name}.csv").exists():
+        raise LadderError(f"{CARDS / name}.csv is there already; take another name, or remove it first")
     folder = REPORTS / name
     if name in TAKEN or (folder.exists() and not (folder / "data.json").exists()):
         raise LadderError(f"{REPORTS}/ has something called {name!r} already; take another name")
@@ -86,6 +87,7 @@ def main(given: list[str] | None = None) -> None:
     reader.add_argument("--licence", default="not stated", help="by whom the images may be used")
     asked = reader.parse_args(given)
     check_free(asked.name)
+    named = with_line(DATA_SETS, "data_sets", asked.name, (REPORTS / asked.name).as_posix())
     from ladder.data import folder, importing  # import torch, which takes seconds
 
     found = importing.find_images(asked.folder)
@@ -94,7 +96,7 @@ def main(given: list[str] | None = None) -> None:
     card = card_of(asked, rows, pictures)
     write_text(CARDS / f"{asked.name}.csv", folder.list_text(rows))
     write_text(CARDS / f"{asked.name}.yaml", dump_yaml(card))
-    add_to_mapping(DATA_SETS, "data_sets", asked.name, (REPORTS / asked.name).as_posix())
+    write_text(DATA_SETS, named)
     _tell(asked.name, card, rows)
 
 
@@ -105,6 +107,8 @@ def _tell(name, card, rows):
         f"import_images: {len(rows):,} images of {len(card['classes'])} classes, {counts['train']:,} to train on and "
         f"{counts['test']:,} to test with; {colour}, {side}×{side} pixels"
     )
+    if untested := sorted(set(rows["label"]) - set(rows["label"][rows["split"] == "test"])):
+        print(f"import_images: no image to test with: {', '.join(untested[:10])}{', …' * (len(untested) > 10)}")
     print(f"import_images: wrote {CARDS}/{name}.yaml and {CARDS}/{name}.csv, and named them in {DATA_SETS}")
     print(f"next:     dvc exp run -n first -S data={name} -S model=sprint")
     print(f"to share: git add {CARDS} {DATA_SETS} && git commit -m 'Data set {name}'")

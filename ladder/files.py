@@ -95,8 +95,8 @@ def dump_yaml(content: Any) -> str:
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=100)
 
 
-def add_to_mapping(path: str | Path, key: str, name: str, value: str) -> None:
-    """Write `name: value` at the end of the mapping `key` of a YAML file. Comments and the other lines stay.
+def with_line(path: str | Path, key: str, name: str, value: str) -> str:
+    """Return a YAML file's text with `name: value` in its mapping `key`, at the end. Comments and other lines stay.
 
     Raises LadderError where there is no such mapping.
     """
@@ -108,7 +108,7 @@ def add_to_mapping(path: str | Path, key: str, name: str, value: str) -> None:
     whole = kept.load(Path(path).read_text(encoding="utf-8"))
     whole[key][name] = value
     kept.dump(whole, text)
-    write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def dump_csv(columns: list[str], rows: Iterable[dict]) -> str:

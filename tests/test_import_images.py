@@ -54,6 +54,11 @@ def bring_in(*options):
     return read_data_set("mine"), pd.read_csv("datasets/mine.csv", dtype=str, keep_default_na=False)
 
 
+def forget():
+    for path in ("datasets/mine.yaml", "datasets/mine.csv"):
+        Path(path).unlink()
+
+
 def tensors():
     download.main(["mine"])
     preprocess.main(["mine"])
@@ -94,8 +99,7 @@ def test_a_folder_becomes_card_list_and_tensors(project, capsys):
 
 def test_the_split_is_the_same_again(project):
     _, rows = bring_in()
-    for path in ("datasets/mine.yaml", "datasets/mine.csv"):
-        Path(path).unlink()
+    forget()
     assert bring_in()[1].equals(rows)
     assert set(rows["split"]) == {"train", "test"}
 
@@ -108,7 +112,7 @@ def test_colour_stays_unless_grey_is_asked_for(project):
     split = rows.set_index("path")["split"]["1/colour.png"]
     at = rows[rows["split"] == split]["path"].tolist().index("1/colour.png")
     assert np.array_equal(found[split]["images"][at].transpose(1, 2, 0), pixels_of(99, (28, 28, 3)))
-    Path("datasets/mine.yaml").unlink()
+    forget()
     data_set, _ = bring_in("--grey")
     assert data_set.channels == 1
     grey = np.asarray(Image.open("pictures/1/colour.png").convert("L"))
@@ -179,7 +183,7 @@ def test_a_given_split_is_kept(project):
     rows = pd.read_csv("datasets/mine.csv", dtype=str)
     assert (rows["split"] == rows["path"].str.split("/").str[0]).all()
     save(Path("split/train/1/again.png"), pixels_of(24))
-    Path("datasets/mine.yaml").unlink()
+    forget()
     with pytest.raises(LadderError, match=r"split: train/1/again\.png and test/1/24\.png show the same"):
         import_images.main(["split", "--name", "mine"])
 
@@ -239,6 +243,15 @@ def deep_colour():
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
+def without_palette():
+    """Return the bytes of a PNG whose pixels are numbers of colours that it does not say."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels_of(0)).convert("P").save(stream, "PNG")
+    content = stream.getvalue()
+    at = content.index(b"PLTE") - 4
+    return content[:at] + content[at + 12 + int.from_bytes(content[at : at + 4], "big") :]
+
+
 def column_twice():
     """Write a metadata.csv with two columns called label."""
     table()()
@@ -252,6 +265,10 @@ def keep(count):
     return lambda: [shutil.rmtree(Path("pictures", name)) for name in CLASSES[count:]]
 
 
+def change_text(path, old, new):
+    Path(path).write_text(Path(path).read_text().replace(old, new))
+
+
 def link(name, target):
     return lambda: Path(name).symlink_to(target)
 
@@ -261,6 +278,9 @@ FAULTS = {
     "one class": (keep(1), "pictures: all images are of one class, '1'"),
     "empty file": (write("pictures/1/0.png", b""), "pictures/1/0.png: the file is empty"),
     "cut off": (write("pictures/1/0.png", png_bytes(pixels_of(0))[:60]), "pictures/1/0.png: a damaged PNG"),
+    "a wrong checksum": (write("pictures/1/0.png", png_bytes(pixels_of(0))[:-20] + bytes(20)), "0.png: a damaged PNG"),
+    "no palette": (write("pictures/1/0.png", without_palette()), "pictures/1/0.png: a damaged PNG"),
+    "a long row": (image_of(pixels=np.zeros((1, 10_001), np.uint8)), "0.png: 10001×1 pixels; at most 10,000 a side"),
     "text": (write("pictures/1/0.png", b"hello"), "pictures/1/0.png: no picture that can be read, not a PNG"),
     "JPEG inside": (image_of(format="JPEG"), "pictures/1/0.png: a JPEG, not a PNG; convert it"),
     "JPEG": (image_of("pictures/1/x.jpg"), "pictures/1/x.jpg: not a .png file; convert it"),
@@ -286,11 +306,16 @@ FAULTS = {
     "a link to a folder": (link("pictures/1/loop", ".."), "pictures/1/loop: a link to a folder"),
     "a pipe": (lambda: os.mkfifo("pictures/1/0p.png"), "pictures/1/0p.png: neither a file nor a folder"),
     "no label column": (table(label=None), "pictures/metadata.csv: there is no column label"),
+    "two label columns": (column_twice, "metadata.csv: there are 2 columns label"),
+    "no file names": (
+        lambda: (table()(), change_text("pictures/metadata.csv", "file_name,label", "file,label")),
+        "pictures/metadata.csv: there is no column file_name",
+    ),
+    "a table in Latin-1": (write("pictures/metadata.csv", b"file_name,label\n1/\xe4.png,1\n"), "csv: not UTF-8"),
     "a misspelt column": (
         table(groups="one"),
         "metadata.csv: column 'groups': is it 'group'? Name it so, or take it out",
     ),
-    "a column twice": (column_twice, "metadata.csv: column 'label.1': is it 'label'?"),
     "a label missing": (table(label=lambda files: ["", *"12345678901234567890123456789"]), "1/0.png has no label"),
     "a row without a file": (
         table(file_name=lambda files: [*files[1:], "1/z.png"]),
@@ -324,6 +349,31 @@ def test_a_fault_is_one_line_with_the_files_name_and_nothing_is_written(project,
     assert str(told.value).isprintable()
     assert sorted(Path("datasets").iterdir()) == before
     assert "mine" not in Path("rungs/data_sets.yaml").read_text()
+
+
+@pytest.mark.parametrize("broken", ["", "data_sets: [", "data_sets: [mnist]", None])
+def test_without_a_place_to_name_it_nothing_is_written(project, broken):
+    file = Path("rungs/data_sets.yaml")
+    file.unlink() if broken is None else file.write_text(broken)
+    with pytest.raises(LadderError, match=r"^rungs/data_sets\.yaml: "):
+        bring_in()
+    assert not list(Path("datasets").glob("mine*"))
+
+
+def test_small_classes_have_an_image_to_test_with_and_one_to_learn(project, capsys):
+    for number in range(40):
+        save(Path("pictures", f"small {number // 2}", f"{number}.png"), pixels_of(100 + number))
+    save(Path("pictures/lone/0.png"), pixels_of(99))
+    rows = bring_in()[1]
+    for name, of in rows.groupby("label")["split"]:
+        assert set(of) == ({"train"} if name == "lone" else {"train", "test"})
+    assert "no image to test with: lone\n" in capsys.readouterr().out
+
+
+def test_of_two_groups_the_smaller_is_for_testing(project):
+    table(group=lambda files: ["small"] * 3 + ["large"] * 27, label=lambda files: ["a", "b"] * 15)()
+    rows = bring_in()[1]
+    assert set(rows["group"][rows["split"] == "test"]) == {"small"}
 
 
 def test_a_row_is_missing(project):

@@ -58,16 +58,18 @@ def test_set_of(data: str, listed: str | None) -> TestSet:
         raise ValueError(f"data.json: test_sha256 is {shortened(sha256)}, not 64 hexadecimal digits")
     if kinds is not None and not (isinstance(kinds, dict) and all(isinstance(name, str) for name in kinds.values())):
         raise ValueError(f"data.json: kinds is {shortened(kinds)}, not names")
-    things, groups = (in_file("data.json", _word, values, key) for key in ("things", "groups"))
-    maker = "group" if "things" in values else "writer"
+    told = "things" in values  # by a card; MNIST's data.json says nothing of it
+    words = {"things": "digits", "groups": "groups" if told else "people"} | values
+    things, groups = (in_file("data.json", _word, words, key) for key in ("things", "groups"))
+    maker = "group" if told else "writer"
     known = in_file("test_images.csv", _listed, listed, count) if listed else ()
     names = in_file("data.json", _classes, values)
     return TestSet(count, names, f"{things} of other {groups}", maker, sha256, kinds, *known)
 
 
 def _word(values, key):
-    """Return a word of a data set's card that data.json has, or MNIST's."""
-    word = values.get(key, {"things": "digits", "groups": "people"}[key])
+    """Return a word that data.json has of a data set's card. Raises ValueError where it is none."""
+    word = values[key]
     if not (isinstance(word, str) and word.isprintable() and 0 < len(word) <= LONGEST_WORD):
         raise ValueError(f"{key} is {shortened(word)}, not a word")
     return word

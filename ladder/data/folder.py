@@ -6,22 +6,21 @@ together, or nothing), sorted by the bytes of the path. `python -m commands.impo
 
 import hashlib
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from ladder.data import png
 from ladder.data.data_set import DataSet
 from ladder.data.splits import Split
-from ladder.data.tensors import read_tensors
 from ladder.exceptions import LadderError
 
 COLUMNS = ("path", "sha256", "label", "split", "group")
 SPLITS = ("train", "test")
-PACKED = "images.safetensors"  # the images in the order of the list, uint8 [N, C, S, S]
+PACKED = "images.zip"
 
 
 def list_text(rows: pd.DataFrame) -> str:
@@ -42,8 +41,8 @@ def read_list(data_set: DataSet) -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
 
 
-def read_images(data_set: DataSet, folder: Path) -> Tensor:
-    """Return the listed images, uint8 [N, C, S, S], decoded and resized. Raises LadderError, which names the file.
+def pack(data_set: DataSet, folder: Path) -> bytes:
+    """Return the listed files as a zip archive, in the order of the list. Raises LadderError, which names the file.
 
     Files that the list does not have are left alone: the list alone says what the data set is.
     """
@@ -52,13 +51,16 @@ def read_images(data_set: DataSet, folder: Path) -> Tensor:
         raise LadderError(
             f"there is no folder {folder} with the images of {data_set.name}; name it by DATA_SOURCE=<folder>"
         )
-    images = np.empty((len(rows), data_set.channels, data_set.side, data_set.side), np.uint8)
-    for place, (path, sha256) in enumerate(zip(rows["path"], rows["sha256"], strict=True)):
-        content = read_file(folder, path)
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise LadderError(f"{folder / path}: changed since it was imported (its SHA-256 is another); bring it back")
-        images[place] = decoded(content, folder / path, data_set)
-    return torch.from_numpy(images)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path, sha256 in zip(rows["path"], rows["sha256"], strict=True):
+            content = read_file(folder, path)
+            if hashlib.sha256(content).hexdigest() != sha256:
+                raise LadderError(
+                    f"{folder / path}: changed since it was imported (its SHA-256 is another); restore it"
+                )
+            archive.writestr(zipfile.ZipInfo(path), content)  # without a time, so the same bytes again
+    return packed.getvalue()
 
 
 def read_file(folder: Path, path: str) -> bytes:
@@ -69,7 +71,31 @@ def read_file(folder: Path, path: str) -> bytes:
         raise LadderError(f"{folder / path}: {error.strerror}") from None
 
 
-def decoded(content: bytes, path: Path, data_set: DataSet) -> np.ndarray:
+def read_folder(data_set: DataSet) -> dict[str, Split]:
+    """Return {"train": Split, "test": Split} of what `download` packed. Raises LadderError."""
+    rows, packed = read_list(data_set), data_set.raw / PACKED
+    if unknown := sorted(set(rows["label"]) - set(data_set.classes)):
+        raise LadderError(
+            f"datasets/{data_set.name}.yaml: classes: {unknown[0]!r} is missing, which {data_set.manifest} has; to "
+            "rename a class, rename it in the folder and import that again"
+        )
+    images = np.empty((len(rows), data_set.channels, data_set.side, data_set.side), np.uint8)
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            for place, path in enumerate(rows["path"]):
+                images[place] = decoded(archive.read(path), path, data_set)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise LadderError(f"{packed}: damaged, or of another list ({error}); make it again with `dvc repro`") from None
+    numbers = {name: label for label, name in enumerate(data_set.classes)}
+    kind = torch.uint8 if len(numbers) <= 256 else torch.int16
+    labels = torch.tensor([numbers[name] for name in rows["label"]], dtype=kind)
+    grouped = rows["group"].ne("").all()
+    groups = torch.tensor(pd.factorize(rows["group"], sort=True)[0], dtype=torch.int32) if grouped else None
+    whole = Split(torch.from_numpy(images), labels, groups)
+    return {name: whole.pick(torch.tensor(rows["split"].eq(name).to_numpy())) for name in SPLITS}
+
+
+def decoded(content: bytes, path: str, data_set: DataSet) -> np.ndarray:
     """Return an image, uint8 [C, S, S], of a PNG file's bytes. Raises LadderError, which names `path`."""
     try:
         pixels = png.read_png(content, data_set.source.background)
@@ -77,23 +103,3 @@ def decoded(content: bytes, path: Path, data_set: DataSet) -> np.ndarray:
         raise LadderError(f"{path}: {error}") from None
     pixels = png.grey(pixels) if data_set.channels == 1 else pixels
     return png.resized(pixels, data_set.side).transpose(2, 0, 1)
-
-
-def read_folder(data_set: DataSet) -> dict[str, Split]:
-    """Return {"train": Split, "test": Split} of what `download` packed. Raises LadderError."""
-    rows = read_list(data_set)
-    if unknown := sorted(set(rows["label"]) - set(data_set.classes)):
-        raise LadderError(
-            f"datasets/{data_set.name}.yaml: classes: {unknown[0]!r} is missing, which {data_set.manifest} has; to "
-            "rename a class, rename it in the folder and import that again"
-        )
-    images = read_tensors(data_set.raw / PACKED)["images"]
-    if len(images) != len(rows):
-        raise LadderError(f"{data_set.raw / PACKED}: of another list; run `dvc repro` again")
-    numbers = {name: label for label, name in enumerate(data_set.classes)}
-    kind = torch.uint8 if len(numbers) <= 256 else torch.int16
-    labels = torch.tensor([numbers[name] for name in rows["label"]], dtype=kind)
-    grouped = rows["group"].ne("").all()
-    groups = torch.tensor(pd.factorize(rows["group"], sort=True)[0], dtype=torch.int32) if grouped else None
-    whole = Split(images, labels, groups)
-    return {name: whole.pick(torch.tensor(rows["split"].eq(name).to_numpy())) for name in SPLITS}

@@ -24,7 +24,7 @@ from ladder.lanes.draws import generator, permutation
 TABLE = "metadata.csv"
 NAMED = ("file_name", "label", "split", "group")  # its columns that are read
 IGNORED = ("Thumbs.db", "desktop.ini")  # beside hidden files
-MOST_CLASSES = 1000
+MOST_CLASSES, DEEPEST = 1000, 50
 LAYOUTS = "<class>/<image>.png, <split>/<class>/<image>.png, or a metadata.csv with file_name and label"
 
 
@@ -46,7 +46,7 @@ class Pictures:
 def find_images(folder: Path) -> pd.DataFrame:
     """Return a row an image, with path, label, split and group; split and group are empty where nobody says them."""
     if not folder.is_dir():
-        raise LadderError(f"{folder}: there is no such folder")
+        raise LadderError(f"{folder}: {'not a folder' if folder.exists() else 'there is no such folder'}")
     paths = list(_files(folder, PurePosixPath()))
     table = PurePosixPath(TABLE)
     images = [path for path in paths if path != table]
@@ -62,6 +62,8 @@ def find_images(folder: Path) -> pd.DataFrame:
 
 def _files(folder: Path, inside: PurePosixPath) -> Iterator[PurePosixPath]:
     """Yield the path of every file within, from the folder on; hidden ones are passed over."""
+    if len(inside.parts) > DEEPEST:
+        raise LadderError(f"{folder / inside}: more than {DEEPEST} folders within each other")
     try:
         with os.scandir(folder / inside) as entries:
             found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
@@ -84,9 +86,12 @@ def _files(folder: Path, inside: PurePosixPath) -> Iterator[PurePosixPath]:
 def _checked_name(folder, inside, name):
     """Return a name that a list in Git can hold."""
     if not name.isprintable():  # a byte that is not UTF-8 comes as a surrogate, which cannot be printed either
-        shown = name.encode("unicode_escape", "replace").decode()
-        raise LadderError(f"{folder / inside}/{shown}: a name with letters that cannot be printed; rename it")
+        raise LadderError(f"{folder / inside}/{_shown(name)}: a name with letters that cannot be printed; rename it")
     return name
+
+
+def _shown(name):
+    return name if name.isprintable() else name.encode("unicode_escape", "replace").decode()
 
 
 def _check_link(folder, path):
@@ -122,11 +127,14 @@ def _of_table(folder, images):
     """Return the rows of a metadata.csv, as Hugging Face's imagefolder has it."""
     table = folder / TABLE
     try:
-        rows = pd.read_csv(table, dtype=str, keep_default_na=False)
+        rows = pd.read_csv(table, header=None, dtype=str, keep_default_na=False)
+    except UnicodeDecodeError:
+        raise LadderError(f"{table}: not UTF-8; save it so") from None
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise LadderError(f"{table}: {' '.join(str(error).split())}") from None
-    _check_columns(table, rows.columns)
-    rows = rows.rename(columns={"file_name": "path"})
+    names, rows = rows.iloc[0].tolist(), rows.iloc[1:].reset_index(drop=True)
+    _check_columns(table, names)
+    rows = rows.set_axis(names, axis=1).rename(columns={"file_name": "path"})
     _check_same_files(table, rows["path"], [path.as_posix() for path in images])
     for column in ("split", "group"):
         if column not in rows:
@@ -144,8 +152,8 @@ def _of_table(folder, images):
 def _check_columns(table, columns):
     """Refuse a column that is missing, or whose name looks like a misspelt one: groups would be lost in silence."""
     for column in ("file_name", "label"):
-        if column not in columns:
-            raise LadderError(f"{table}: there is no column {column}")
+        if (count := columns.count(column)) != 1:
+            raise LadderError(f"{table}: there {'is no column' if not count else f'are {count} columns'} {column}")
     for column in set(columns) - set(NAMED):
         if close := difflib.get_close_matches(column.lower(), NAMED, n=1, cutoff=0.75):
             raise LadderError(f"{table}: column {column!r}: is it {close[0]!r}? Name it so, or take it out")
@@ -153,9 +161,9 @@ def _check_columns(table, columns):
 
 def _check_same_files(table, listed, found):
     if (twice := listed.duplicated()).any():
-        raise LadderError(f"{table}: {listed[twice].iloc[0]} is there twice")
+        raise LadderError(f"{table}: {_shown(listed[twice].iloc[0])} is there twice")
     if missing := sorted(set(listed) - set(found)):
-        raise LadderError(f"{table}: there is no file {missing[0]}, which a row names")
+        raise LadderError(f"{table}: there is no file {_shown(missing[0])}, which a row names")
     if left := sorted(set(found) - set(listed)):
         raise LadderError(f"{table}: no row for {left[0]}; add one, or take the file out of the folder")
 
@@ -213,23 +221,24 @@ def with_split(folder: Path, pictures: Pictures, percent: int) -> pd.DataFrame:
 def _made_split(pictures, percent):
     """Return train or test for each row. What shows the same, and what is of one group, stays together.
 
-    Such parts are taken in random order for testing, each if it brings the classes nearer to their share: `percent` of
-    their images, and at least one of two.
+    Such parts are taken in random order for testing, each if it brings the classes nearer to their share, which is one
+    image at least where a class has two.
     """
     rows = pictures.rows
     groups = np.where(rows["group"] == "", rows["path"], "group " + rows["group"])
     parts = _parts(pd.factorize(groups)[0], pd.factorize(pd.Series(pictures.digests))[0])
     labels = pd.Categorical(rows["label"], class_names(rows)).codes.astype(np.int64)
     counts = sparse.csr_array((np.ones(len(rows), np.int64), (parts, labels)))
-    sizes = np.bincount(labels)
-    short = -np.maximum(percent * sizes, np.where(sizes > 1, 100, 0))  # hundredths of an image
-    taken = np.zeros(counts.shape[0], bool)
+    of_classes, taken = np.bincount(labels), np.zeros(counts.shape[0], bool)
+    short = -np.where(of_classes > 1, np.maximum(percent * of_classes, 100), 0)
     for part in permutation(len(taken), generator("split")).tolist():
         at = slice(counts.indptr[part], counts.indptr[part + 1])
         classes = counts.indices[at]
         then = short[classes] + 100 * counts.data[at]
         if (then**2).sum() < (short[classes] ** 2).sum():
             short[classes], taken[part] = then, True
+    if not taken.any() and len(taken) > 1:  # a few large groups: the smallest
+        taken[counts.sum(axis=1).argmin()] = True
     return np.where(taken[parts], "test", "train")
 
 

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from ladder.exceptions import LadderError
 from ladder.lanes.resample import WEIGHT_BITS, resize_weights
 
-LARGEST = 16_000_000  # pixels
+LARGEST, LONGEST = 16_000_000, 10_000  # pixels; of a side
 DEPTH_AT = 24  # where a PNG says how many bits a value has (W3C, PNG, third edition, 11.2.1)
 SIGNATURES = {
     b"\xff\xd8\xff": "JPEG",
@@ -36,24 +36,30 @@ def read_png(content: bytes, background: Background | None) -> np.ndarray:
     if not content:
         raise LadderError("the file is empty")
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
-            warnings.simplefilter("ignore")  # of a size that is refused here
-            _check(picture, content)
-            return _rgb(picture, background)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a size that is refused here, of a palette with transparency
+            with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+                _check(picture, content)
+                picture.verify()  # all checksums, up to the end; then it can only be opened anew
+            with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+                return _rgb(picture, background)
+    except LadderError:
+        raise
     except UnidentifiedImageError:
         kind = next((kind for start, kind in SIGNATURES.items() if content.startswith(start)), None)
         raise LadderError(f"{f'a {kind}' if kind else 'no picture that can be read'}, not a PNG; convert it") from None
     except Image.DecompressionBombError:
-        raise LadderError(f"too large; at most {LARGEST:,} pixels will do") from None
-    except (OSError, SyntaxError, ValueError) as error:  # SyntaxError: Pillow's, for a damaged header
-        raise LadderError(f"a damaged PNG ({' '.join(str(error).split())})") from None
+        raise LadderError(f"too large; at most {LONGEST:,} pixels a side will do") from None
+    except Exception as error:  # of a damaged file Pillow says AssertionError, IndexError, SyntaxError and others
+        raise LadderError(f"a damaged PNG ({' '.join(str(error).split()) or type(error).__name__})") from None
 
 
 def _check(picture, content):
     """Raise LadderError for a PNG of another kind than this project reads."""
-    if picture.width * picture.height > LARGEST:
-        raise LadderError(f"{picture.width}×{picture.height} pixels; at most {LARGEST:,} will do")
-    if content[DEPTH_AT] == 16:
+    if max(picture.size) > LONGEST or picture.width * picture.height > LARGEST:
+        limit = f"at most {LONGEST:,} a side and {LARGEST:,} together will do"
+        raise LadderError(f"{picture.width}×{picture.height} pixels; {limit}")
+    if content[DEPTH_AT] == 16 or picture.mode.startswith("I"):
         raise LadderError("16 bits a colour; save it with 8")
     if getattr(picture, "is_animated", False):
         raise LadderError("an animated PNG; save its frames one by one")
