@@ -134,7 +134,7 @@ def main(given: list[str] | None = None) -> None:
     found = statistics(data_set, train, splits["test"])
     write_text(folder / "data.json", json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     write_text(folder / "test_images.csv", test_images_csv(splits["test"]))
-    write_bytes(folder / "samples.png", pictures.samples(data_set, train.images[:SAMPLES], train.labels[:SAMPLES]))
+    write_bytes(folder / "samples.png", pictures.samples(data_set, train.images, train.labels, SAMPLES))
     print(
         f"preprocess: {found['train_images']:,} training and {found['test_images']:,} test images of {data_set.title}"
     )

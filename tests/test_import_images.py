@@ -20,7 +20,7 @@ from projects import REPOSITORY
 from safetensors.numpy import load_file
 
 from commands import import_images
-from ladder.data import png
+from ladder.data import pictures, png
 from ladder.data.data_set import read_data_set
 from ladder.exceptions import LadderError
 from stages import download, preprocess
@@ -145,6 +145,15 @@ def test_transparent_pixels_lie_on_the_background_that_is_named(project, backgro
     found = png.read_png(Path("pictures/1/1.png").read_bytes(), background)
     assert abs(found.astype(int) - np.asarray(expected)).max() <= 1  # Pillow rounds otherwise
     assert bring_in("--background", background)[0].source.background == background
+
+
+def test_the_picture_of_some_images_shows_every_class(project, monkeypatch):
+    titles = []
+    monkeypatch.setattr(pictures, "draw_image", lambda axis, image, title, inverted: titles.append(title))
+    monkeypatch.setattr(preprocess, "SAMPLES", 6)
+    bring_in()
+    tensors()
+    assert titles == ["1", "1", "10", "10", "2", "2"]  # in the order of the list
 
 
 def test_groups_stay_together_and_so_does_what_shows_the_same(project):
