@@ -411,7 +411,7 @@ def test_it_paints_within_a_second(opened):
 
 def test_the_committed_ladder_takes_less_than_2_mb_without_digits(npm, tmp_path):
     shutil.copytree(REPOSITORY / "reports", tmp_path / "reports")
-    for folder in ("rungs", "docs", "benchmarks"):
+    for folder in ("rungs", "docs", "benchmarks", "datasets"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder)
     shutil.copy(REPOSITORY / "params.yaml", tmp_path)
     if (REPOSITORY / "models").is_dir():
@@ -426,10 +426,11 @@ def test_a_published_network_comes_before_the_default_one_and_that_before_the_st
     folder = shutil.copytree(project, tmp_path / "three")
     monkeypatch.chdir(folder)
     monkeypatch.setattr(store, "RUNS", Path(".runs"))
-    reports = data_sets.read_reports(data_sets.MNIST)
+    mnist = data_sets.data_sets()[0]
+    reports = data_sets.read_reports(mnist)
 
     def found():
-        return {network.rung: network for network in networks.networks(data_sets.MNIST, reports)}
+        return {network.rung: network for network in networks.networks(mnist, reports)}
 
     stored = found()
     assert {rung: network.report for rung, network in stored.items()} == {

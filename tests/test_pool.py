@@ -18,7 +18,7 @@ class Scripted:
     """
 
     def __init__(self, *answers):
-        self.answers, self.futures = list(answers), []
+        self.answers, self.futures, self.workers = list(answers), [], [None]
 
     def submit(self, *_):
         self.futures.append(Future())
