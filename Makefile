@@ -20,9 +20,8 @@ climb: repository .venv/installed  ## run the whole ladder: every rung, all its 
 	python -m commands.train_ladder
 	dvc repro dvc.yaml rungs/dvc.yaml
 
-experiments: repository .venv/installed  ## list the experiments on the last five commits: what each changed and reached
-	@dvc exp show --no-pager -n 5 --only-changed --drop '(?!train\.).*(/|_|loss|gap|Created)' \
-		--sort-by accuracy --sort-order desc
+experiments: repository .venv/installed  ## list the experiments: what each set and reached, and whether that is better
+	@python -m commands.experiments
 
 restore: .venv/installed  ## fetch data, models and earlier runs, where a DVC remote is set up
 	@if [ -z "$$(dvc remote list)" ]; then echo "no DVC remote is set up: what is missing will be run here"; \

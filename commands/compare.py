@@ -107,9 +107,11 @@ def exit_code(facts: Mapping, asked: argparse.Namespace) -> int:
 
 
 def check_writable(path: Path) -> None:
-    """Raise LadderError where --pictures names no file that can be written."""
+    """Raise LadderError where --pictures names no PNG file that can be written."""
     if path.is_dir():
         raise LadderError(f"--pictures {path}: this is a folder; name a file in it, such as {path / 'changes.png'}")
+    if path.suffix.lower() != ".png":
+        raise LadderError(f"--pictures {path}: the picture is a PNG file; name it {path.with_suffix('.png')}")
     if not path.parent.is_dir():
         raise LadderError(f"--pictures {path}: there is no folder {path.parent}; make it first")
 

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 from projects import REPOSITORY
 
-from benchmarks import bits, notebook, prepare, rivals, sprint, step, throughput
+from benchmarks import bits, notebook, prepare, rivals, sprint, step, throughput, verdicts
 from ladder import cards
 from ladder.data.splits import Split
 from ladder.data.synthetic import synthetic_digits
@@ -238,3 +239,19 @@ def test_pictures_of_every_kind_are_prepared_and_counted():
     assert plain.split()[-1] == "100.00"
     assert len(others) == len(prepare.PICTURES)
     assert all(line.endswith("100.00  +0.00") for line in others[:3])
+
+
+def test_real_writers_are_left_out_by_number_of_seeds(monkeypatch):
+    monkeypatch.setattr(verdicts, "IMAGE_DRAWS", 2)
+    monkeypatch.setattr(verdicts, "REAL", ("net8", "champion", "sprint"))  # 5, 20 and 20 seeds
+    _, *rows = verdicts.left_out(np.random.default_rng(0))
+    pairs = [re.match(r" +(\d+) \+ +\1 seeds +(\w+) +-> (\w+)", row).groups() for row in rows]
+    several = [(count, "champion", "sprint") for count in ("5", "10")]
+    assert pairs == [("2", "net8", "champion"), ("2", "champion", "sprint"), *several]
+
+
+def test_halves_share_no_seed():
+    seeds = np.arange(20)[:, None]
+    first, second = verdicts._halves(np.random.default_rng(0), seeds, 5)
+    assert (len(first), len(second)) == (5, 5)
+    assert len(np.unique([first, second])) == 10

@@ -378,6 +378,21 @@ def test_a_seed_that_fell_far_does_not_set_the_scale(project):
     assert board_pictures.steps(list(fallen), 99.4).startswith(b"\x89PNG")
 
 
+def test_a_line_over_other_rungs_is_bent_away_from_their_marks():
+    one = {"accuracy_sd": None, "reported_test": None}
+    heights = (97.5, 97.35, 97.2, 98.0)  # the second one lies on the straight line from the first to the third
+    of = [one | {"accuracies": [height], "accuracy": height} for height in heights]
+    low, high = board_pictures.span(of)
+    places, accuracies = board_pictures.line_between(0, 1, of)
+    assert (places.tolist(), accuracies.tolist()) == ([0, 1], [97.5, 97.35])  # neighbours
+    for before, after in ((0, 2), (1, 3), (0, 3), (3, 0)):
+        places, accuracies = board_pictures.line_between(before, after, of)
+        assert (accuracies[0], accuracies[-1]) == (heights[before], heights[after])
+        for place in range(min(before, after) + 1, max(before, after)):
+            at = np.interp(place, places[:: np.sign(after - before)], accuracies[:: np.sign(after - before)])
+            assert abs(at - heights[place]) > 0.08 * (high - low)
+
+
 def test_a_label_stands_left_of_its_points_neighbours_too():
     """Or it would cover the mark of one that has not many parameters fewer."""
     points = [60_000, 500_000, 800_000]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_up import RECIPE, TARGET, write_reports
 
 from ladder.evaluation.metrics import BY_KEY, METRICS, PRIMARY, headline, shortened
-from ladder.evaluation.numbers import interval, number, rounded
+from ladder.evaluation.numbers import chance, interval, number, rounded
 from ladder.evaluation.tables import CURVES, ERRORS, HISTORY, evaluation_of, history_csv, history_rows, parse_csv
 from ladder.files import dump_csv
 
@@ -111,6 +111,7 @@ def test_a_number_that_is_none_is_a_dash():
 def test_an_end_that_would_round_to_zero_shows_its_sign():
     assert interval({"low": -0.001, "high": 0.237}, 2) == "[-0.001, 0.237]"
     assert interval({"low": 0.0, "high": 0.237}, 2) == "[0.00, 0.24]"
+    assert [chance(p) for p in (0.0485, 0.04847, 0.0009, None)] == ["0.048", "0.048", "< 0.001", "–"]
 
 
 @given(st.integers(-(10**9), 10**9))

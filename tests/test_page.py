@@ -24,6 +24,7 @@ from projects import REPOSITORY, TEST_IMAGES, assert_one_clear_line, run_module
 
 from ladder import cards
 from ladder.data.tensors import read_tensors, write_tensors
+from ladder.evaluation.numbers import interval, number
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
 from ladder.models.prepare import prepare
@@ -138,6 +139,19 @@ def test_the_table_has_the_reports_numbers_and_sorts_by_any_column(opened, proje
         assert [row.split()[0] for row in page.evaluate(cells)] == expected
         assert head.nth(column).get_attribute("aria-sort") == told
     assert page.locator(".sorted [aria-sort]").count() == 1
+
+
+def test_the_page_rounds_as_the_reports_do(opened):
+    page, random = opened(), np.random.default_rng(0)
+    values = [0.025, 0.0249, 0.035, 99.445, 99.455, 99.56549, -0.004, 0.0, 1e-12, *random.normal(0, 0.1, 200).round(3)]
+    assert page.evaluate("(values) => values.map((value) => number(value, 2, '+').replace('−', '-'))", values) == [
+        number(value, 2, "+") for value in values
+    ]
+    ends = [{"low": low, "high": high} for low, high in pairwise(sorted(values))]
+    assert page.evaluate("(all) => all.map(({low, high}) => interval(low, high).replaceAll('−', '-'))", ends) == [
+        interval(of, 2) for of in ends
+    ]
+    assert page.evaluate("[0.0485, 0.04847, 0.0004].map(chance)") == ["0.048", "0.048", "< 0.001"]
 
 
 def test_the_chart_has_a_mark_for_every_seed_and_leads_to_a_rung(opened):
@@ -275,11 +289,11 @@ def test_a_picture_of_a_test_image_becomes_that_image_again(opened, project, tmp
     """The oracle is MNIST, ten times as large, which is prepared back to what it was."""
     images = read_tensors(project / "data/sets/mnist/processed/test.safetensors")["images"][:40, 0].numpy()
     page = opened("draw")
-    for number, image in enumerate(images):
+    for place, image in enumerate(images):
         large = image.repeat(10, 0).repeat(10, 1)
-        Image.fromarray(255 - large if dark_on_light else large).save(tmp_path / f"{number}.png")
+        Image.fromarray(255 - large if dark_on_light else large).save(tmp_path / f"{place}.png")
         page.evaluate("document.querySelector('#said span').textContent = 'waiting'")
-        page.locator("input[type=file]").set_input_files(tmp_path / f"{number}.png")
+        page.locator("input[type=file]").set_input_files(tmp_path / f"{place}.png")
         page.wait_for_function("document.querySelector('#said').textContent.includes('reads')")
         if is_clear(image):
             assert np.abs(pixels_of(page, ".seen") - image).max() <= 1

@@ -122,8 +122,10 @@ def test_pictures_that_cannot_be_written_are_one_line_and_make_no_folder(project
         "--pictures folder: this is a folder; name a file in it, such as folder/changes.png"
     )
     assert fault_of("--pictures", "").startswith("--pictures .: this is a folder")
+    for name in ("x.jpg", "x"):
+        assert fault_of("--pictures", name) == f"--pictures {name}: the picture is a PNG file; name it x.png"
     assert fault_of("--pictures", "new/x.png") == "--pictures new/x.png: there is no folder new; make it first"
-    assert not Path("new").exists()
+    assert not any(map(Path.exists, map(Path, ("new", "x.jpg", "x"))))
     assert command("--pictures", "new/x.png").returncode == 2
 
 

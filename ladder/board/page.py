@@ -11,7 +11,7 @@ from ladder.comparison.markdown import escaped
 from ladder.comparison.reports import Report, read_report
 from ladder.comparison.snapshots import WORKSPACE, find
 from ladder.data.data_set import read_data_set
-from ladder.evaluation.numbers import interval, number
+from ladder.evaluation.numbers import chance, interval, number
 from ladder.evaluation.stats import AS_GOOD_WITHIN, BETTER, OPEN, WORSE
 from ladder.exceptions import LadderError
 from ladder.files import dump_csv
@@ -243,17 +243,13 @@ def change_cell(row: Mapping) -> str:
     if verdict is None:
         return ""
     if verdict in (BETTER, WORSE):
-        said = f"**{verdict}**, q = {_q(row['step_q'])}"
+        said = f"**{verdict}**, q = {chance(row['step_q'])}"
     elif verdict == OPEN or row["step_margin"] is None:
         said = verdict
     else:
         said = f"{verdict} within ±{number(row['step_margin'], 2)}"
     ends = interval({"low": row["step_low"], "high": row["step_high"]}, 2)
     return f"{said}<br>{number(row['step_change'], 2, '+')} {ends}"
-
-
-def _q(value):
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _verdict(row):

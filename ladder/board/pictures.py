@@ -27,6 +27,7 @@ TICKS = {"all": (5_000, 20_000, 100_000, 500_000), "crowd": (3_000, 4_000, 6_000
 LINE = 0.027  # of an axis' height: what a label takes
 WIDEST = 0.4  # points: what a strip shows of an interval on each side; with two seeds it may be many times as wide
 FALLEN = 2  # points below the median of its rung's seeds: such a seed is written, and does not set a picture's scale
+BEND = 0.1  # of a strip's height: how far a line over other rungs is from a straight one
 SLOTS, LETTERS = 11, 150  # rungs, and letters of their titles beside each other, that a strip has room for
 
 
@@ -119,8 +120,7 @@ def _strip(axis, rows, target, color, marker):
     slot = len(rows) / SLOTS
     for place, row in enumerate(rows):
         if row["against"] in places:
-            before = places[row["against"]]
-            _step(axis, (before, place), rows[before], row, color)
+            _step(axis, places[row["against"]], place, rows, color)
         _rung(axis, place, row, slot, color, marker)
     axis.axhline(target, color=TARGET, linestyle="--", linewidth=1, zorder=0)
     axis.set_ylim(*span(rows))
@@ -132,11 +132,27 @@ def _strip(axis, rows, target, color, marker):
     axis.set_xticks(range(len(rows)), _tick_texts(rows), fontsize=SMALL)
 
 
-def _step(axis, places, before, after, color):
-    """Draw the line from one rung to the next: solid where a difference was shown, else dotted."""
-    style = "-" if after["step_verdict"] in (BETTER, WORSE) else ":"
-    ends = (before["accuracy"], after["accuracy"])
-    axis.plot(places, ends, color=color, linewidth=1.6, alpha=0.5, linestyle=style, zorder=1)
+def _step(axis, before, after, rows, color):
+    """Draw the line from one rung's place to another's: solid where a difference was shown, else dotted."""
+    style = "-" if rows[after]["step_verdict"] in (BETTER, WORSE) else ":"
+    axis.plot(*line_between(before, after, rows), color=color, linewidth=1.6, alpha=0.5, linestyle=style, zorder=1)
+
+
+def line_between(before: int, after: int, rows: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the line from one rung's place to another's, (places, accuracies).
+
+    It is straight to a neighbour. Over other rungs it is bent away from the mark that it would come nearest to.
+    """
+    start, rise = rows[before]["accuracy"], rows[after]["accuracy"] - rows[before]["accuracy"]
+    between = np.arange(min(before, after) + 1, max(before, after))
+    if not len(between):
+        return np.array([before, after]), np.array([start, start + rise])
+    straight = start + rise * (between - before) / (after - before)
+    above = np.array([rows[place]["accuracy"] for place in between]) - straight
+    low, high = span(rows)
+    bend = BEND * (high - low) * (1 if above[abs(above).argmin()] < 0 else -1)
+    share = np.linspace(0, 1, 33)
+    return before + (after - before) * share, start + rise * share + 4 * bend * share * (1 - share)
 
 
 def _rung(axis, place, row, slot, color, marker):

@@ -53,6 +53,12 @@ def references(*patterns: str) -> list[tuple[str, str]]:
     return [tuple(line.split(" ", 1)) for line in lines]
 
 
+def newest_first(commits: Iterable[str]) -> list[str]:
+    """Return commits by the time of each, the newest first. Raises LadderError where one is missing."""
+    commits = list(commits)
+    return git("rev-list", "--no-walk=sorted", *commits).decode().split() if commits else []
+
+
 def stashed_messages() -> list[str]:
     """Return the messages of DVC's stashes: 'dvc-exp:<revision>:<baseline>:<name>' for each experiment that waits."""
     messages = []

@@ -24,6 +24,11 @@ def number(value: float | None, decimals: int, sign: str = "") -> str:
     return f"{near:{sign}f}" if near else f"{abs(near):f}"
 
 
+def chance(value: float | None) -> str:
+    """Return a p-value or a q-value as text, '–' for None."""
+    return "< 0.001" if value is not None and value < 0.001 else number(value, 3)
+
+
 def interval(ends: Mapping, decimals: int) -> str:
     """Return '[low, high]' of a mapping with these keys, '–' where one of them is None.
 

@@ -13,9 +13,9 @@ from ladder.cards.shapes import with_inside
 from ladder.comparison.differences import compare
 from ladder.comparison.recipes import value_text
 from ladder.comparison.reports import Report
+from ladder.evaluation.numbers import NOISE
 from ladder.site.data_sets import DataSet, read_rows
 
-DECIMALS = 4  # of an accuracy or an interval's end in percent, as in the reports
 NOT_RECIPE = ("rung", "network", "fingerprint")  # keys that are shown elsewhere, or say nothing to people
 
 
@@ -125,4 +125,5 @@ def _curves(path):
 
 
 def _rounded(row):
-    return {key: round(value, DECIMALS) if isinstance(value, float) else value for key, value in row.items()}
+    """Return a row whose numbers are rounded when they are shown, once, not here already."""
+    return {key: round(value, NOISE) if isinstance(value, float) else value for key, value in row.items()}

@@ -12,12 +12,26 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/**
+ * Return a value rounded to so many decimals, a half to the even digit, as ladder/evaluation/numbers.py rounds it.
+ * toFixed alone decides by the binary number. What lies behind the ninth decimal does not count.
+ */
+function rounded(value, decimals) {
+  const size = Number((Math.abs(value) * 10 ** decimals).toFixed(9 - decimals));
+  const below = Math.floor(size), half = size - below === 0.5;
+  return (Math.sign(value) * (half ? below + (below % 2) : Math.round(size))) / 10 ** decimals;
+}
+
 /** Return a number as text with so many decimals; "" for one that is missing. sign: "+" marks gains too. */
 function number(value, decimals = 2, sign = "") {
   if (value == null) return "";
-  const text = value.toFixed(decimals);
-  const zero = Number(text) === 0;
-  return (zero ? text.replace("-", "") : (value > 0 ? sign : "") + text).replace("-", "−");
+  const near = rounded(value, decimals);
+  return (near < 0 ? "−" : near > 0 ? sign : "") + Math.abs(near).toFixed(decimals);
+}
+
+/** Return a p-value or q-value as text. */
+function chance(value) {
+  return value != null && value < 0.001 ? "< 0.001" : number(value, 3);
 }
 
 function whole(value) {
@@ -34,9 +48,11 @@ function phrase(text) {
   return element("span", { class: "phrase" }, text);
 }
 
-/** Return an interval as text, "" where there is none. */
+/** Return an interval as text, "" where there is none. An end that would round to 0 gets up to two decimals more. */
 function interval(low, high, decimals = 2) {
-  return low == null ? "" : `[${number(low, decimals)}, ${number(high, decimals)}]`;
+  if (low == null) return "";
+  const enough = [decimals, decimals + 1, decimals + 2].find((more) => rounded(low, more) && rounded(high, more)) ?? decimals;
+  return `[${number(low, enough)}, ${number(high, enough)}]`;
 }
 
 /** Return a verdict as an element; its words carry the meaning, colour only repeats it. */

@@ -30,13 +30,12 @@ async function rungView(set, rung) {
 
 function stepPart(set, row, facts) {
   if (!row.against) return [];
-  const small = (value) => (value != null && value < 0.001 ? "below 0.001" : number(value, 3));
   const points = (value) => value != null && `${number(value)} points`;
   const others = [
     ["for new seeds and new writers of digits", interval(row.new_writers_low, row.new_writers_high)],
     ["up or down, it is smaller than", points(row.step_margin)],
-    ["p-value", small(row.step_p)],
-    ["q-value, among all steps of the ladder", small(row.step_q)],
+    ["p-value", chance(row.step_p)],
+    ["q-value, among all steps of the ladder", chance(row.step_q)],
   ].filter(([, value]) => value);
   return [
     element("h2", {}, "The step"),
