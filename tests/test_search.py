@@ -81,6 +81,18 @@ def test_the_committed_searches_can_be_repeated(path, monkeypatch):
     assert all([part.split(":")[0] for part in row["by_seed"].split()] == [str(seed) for seed in seeds] for row in rows)
 
 
+def test_the_ablation_of_champion_changes_one_thing_at_a_time(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    recipes, seeds = read_search(Path("docs/ablation/champion.yaml"))
+    said = {name: recipe.model_dump(exclude={"rung"}) for name, recipe in recipes.items()}
+    complete = said.pop("complete")
+    changed = {name: {key for key in one if one[key] != complete[key]} for name, one in said.items()}
+    with_a_rate_of_its_own = {"constant_rate", "no_batch_norm"}
+    for name, keys in changed.items():
+        assert len(keys - ({"learning_rate"} if name in with_a_rate_of_its_own else set())) == 1, (name, keys)
+    assert len(seeds) == 10
+
+
 def test_a_candidate_may_watch_the_searchs_own_holdout(project, monkeypatch):
     plateau = {"plateau": {"factor": 0.1, "patience": 1}}
     write(project, candidates={"watching": {"extends": "net8", "recipe": {"schedule": plateau}}})
