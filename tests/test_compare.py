@@ -132,6 +132,7 @@ def test_a_seed_that_lost_a_class_is_named_and_fails_the_gate(project, said, cap
     write_reports(Path("reports"), after)
     text = said()[1]
     assert "**Seed 3 of workspace (net7) collapsed**: it misreads 100 % of class 6, since epoch 1." in text
+    assert "What to do: train more seeds to see how often one collapses, and judge the recipes by that.\n" in text
     assert said("--fail-unless", "not-worse")[0] == 1
 
 
@@ -222,7 +223,7 @@ def test_results_of_two_versions_are_no_change_of_the_recipe(project, said):
     recipe = Path("reports/recipe.yaml")
     recipe.write_text(recipe.read_text() + "fingerprint: of another day\n")
     text = said()[1]
-    assert "**Both are of the same recipe**: versions of this project that compute other bits ran it." in text
+    assert "**Both are of the same recipe**, run by two versions of this project" in text
     recipe.write_text(recipe.read_text().replace("conv", "relu") + "portable: true\n")
     text = said()[1]
     assert "**The results of workspace (net7) are of another version of this project**" in text
@@ -436,6 +437,17 @@ def test_a_rungs_results_of_another_target_are_not_compared(project, said):
     fault = "^net8: .* reports/rungs/net8/metrics.json is of other values of evaluate than params.yaml has; run `dvc "
     with pytest.raises(LadderError, match=fault):
         compare.main(["net7", "net8"])
+    # measured with the data set's own target, which its card says
+    locked["stages"]["climb@net8"]["params"] = {"params.yaml": {"evaluate": {"target": None}}}
+    Path("rungs/dvc.lock").write_text(yaml.safe_dump(locked))
+    Path("datasets").mkdir()
+    Path("datasets/mnist.yaml").write_text("target: 99.5\n")
+    assert said("net7", "net8")[0] == 0
+    Path("datasets/mnist.yaml").write_text("target: 99.4\n")
+    with pytest.raises(LadderError, match=fault):
+        compare.main(["net7", "net8"])
+    Path("params.yaml").write_text("data: fashion_mnist\nevaluate: {target: 91}\n")  # says nothing of MNIST's rungs
+    assert said("net7", "net8")[0] == 0
 
 
 def test_a_rung_that_is_planned_anew_does_not_hide_the_others(project, said):

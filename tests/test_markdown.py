@@ -187,3 +187,11 @@ def test_a_value_of_any_kind_has_words():
     assert value_text([{"rotate": {"degrees": 7.0}}, "flip"]) == "rotate degrees 7.0; flip"
     assert value_text(None) == value_text([]) == "none"
     assert len(value_text("x" * 1000)) == 201
+
+
+def test_a_list_of_verdicts_says_which_are_of_one_recipe():
+    """Or a better engine, or luck, would read as a better recipe."""
+    both = [comparison(), comparison(after="c", one_recipe=True), comparison(one_recipe=True, same_results=True)]
+    lines = markdown(FACTS | {"comparisons": both}).splitlines()[:3]
+    assert [" **Both are of the same recipe**, " in line for line in lines] == [False, True, False]
+    assert lines[1].startswith("- **c is better than a**")

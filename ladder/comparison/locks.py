@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 import yaml
 
 from ladder.comparison.parsing import yaml_mapping
-from ladder.comparison.snapshots import FOLDER, LADDERS_LOCK, LOCK, PARAMS, RUNGS, Snapshot
+from ladder.comparison.snapshots import DATA_CARDS, FOLDER, LADDERS_LOCK, LOCK, PARAMS, RUNGS, Snapshot
 from ladder.exceptions import LadderError
+from ladder.paths import DEFAULT_DATA
 
 
 class NotMeasuredError(LadderError):
@@ -22,13 +23,13 @@ def check_up_to_date(snapshot: Snapshot, folder: str, recipe: str) -> None:
     This happens between a new plan and the end of training. Results may also be of other parameters: params.yaml was
     changed, and nothing has run since. Without a lock file nothing is known, and nothing said.
     """
-    own = folder == FOLDER
-    lock, stage = (LOCK, "evaluate") if own else (LADDERS_LOCK, _climb(PurePosixPath(folder)))
+    own, place = folder == FOLDER, PurePosixPath(folder)
+    lock, stage = (LOCK, "evaluate") if own else (LADDERS_LOCK, _climb(place))
     used = _used_recipe(snapshot.files.get(lock, ""), stage, f"{folder}/recipe.yaml")
     if used is None:
         return
     other = "another recipe.yaml" if used != hashlib.md5(recipe.encode(), usedforsecurity=False).hexdigest() else None
-    if changed := _changed_parameters(snapshot) if own else _changed_of_rung(snapshot, stage):
+    if changed := _changed_parameters(snapshot) if own else _changed_of_rung(snapshot, place, stage):
         other = f"other values of {', '.join(changed)} than {PARAMS} has"
     if other:
         together = f"commit {PARAMS}, reports/ and the lock files together"
@@ -57,11 +58,14 @@ def _changed_parameters(snapshot):
     return _changed(snapshot, LOCK, lambda: _mapping(snapshot, LOCK), ("plan", "evaluate"))
 
 
-def _changed_of_rung(snapshot, stage):
-    """Return the keys of params.yaml, such as `evaluate`, whose values are not those that a rung was measured with."""
-    return _changed(
-        snapshot, LADDERS_LOCK, lambda: _locked(snapshot.files[LADDERS_LOCK]), (stage,), differ=_says_otherwise
-    )
+def _changed_of_rung(snapshot, folder, stage):
+    """Return ['evaluate'] where a rung was measured with another target than params.yaml has for its data set now."""
+    data = DEFAULT_DATA if folder.match(f"{RUNGS}/*") else folder.parts[-2]
+    if PARAMS in snapshot.files and _mapping(snapshot, PARAMS).get("data", DEFAULT_DATA) != data:
+        return []  # those of another data set are held against that one's own target
+    own = _own_target(snapshot, data)
+    locked = functools.partial(_locked, snapshot.files[LADDERS_LOCK])
+    return _changed(snapshot, LADDERS_LOCK, locked, (stage,), functools.partial(_other_target, own=own))
 
 
 def _changed(snapshot, lock, read_lock, stages, differ=operator.ne):
@@ -77,11 +81,18 @@ def _changed(snapshot, lock, read_lock, stages, differ=operator.ne):
     return [str(key) for key, value in used.items() if differ(now.get(key), value)]
 
 
-def _says_otherwise(now, used):
-    """Return whether two mappings differ where both say something: what one leaves empty, the data set decides."""
+def _own_target(snapshot, data):
+    """Return the target on a data set's card, or None where there is none."""
+    card = f"{DATA_CARDS}/{data}.yaml"
+    return _mapping(snapshot, card).get("target") if card in snapshot.files else None
+
+
+def _other_target(now, used, own):
+    """Return whether two mappings `evaluate` ask for different targets. `own` holds where one is empty; None: any."""
     if not isinstance(now, dict) or not isinstance(used, dict):
         return now != used
-    return any(None not in (now[key], used[key]) and now[key] != used[key] for key in now.keys() & used.keys())
+    targets = [own if of.get("target") is None else of["target"] for of in (now, used)]
+    return None not in targets and targets[0] != targets[1]
 
 
 def _mapping(snapshot, file):

@@ -47,7 +47,7 @@ def _verdicts(comparisons):
     """Return a list of all verdicts, where there are several."""
     if len(comparisons) < 2:
         return []
-    listed = "\n".join(f"- {_sentence(comparison)}" for comparison in comparisons)
+    listed = "\n".join(" ".join([f"- {_sentence(comparison)}", *_one_recipe(comparison)]) for comparison in comparisons)
     return [f"{listed}\n\nWhere nothing differs, up to 1 verdict in 20 says better or worse by chance."]
 
 
@@ -155,13 +155,19 @@ def _collapses(comparison):
 def _versions(comparison):
     """Return a warning where versions of the code differ, so that nobody takes it for a change of the recipe."""
     if comparison["one_recipe"]:
-        return ["**Both are of the same recipe**: versions of this project that compute other bits ran it."]
+        return _one_recipe(comparison)
     if not (names := " and ".join(map(escaped, comparison["of_another_version"]))):
         return []
     return [
         f"**The results of {names} are of another version of this project**, which computed other bits. Train again "
         "with this one before you judge a recipe by them."
     ]
+
+
+def _one_recipe(comparison):
+    if comparison["same_results"] or not comparison["one_recipe"]:
+        return []
+    return ["**Both are of the same recipe**, run by two versions of this project that compute different bits."]
 
 
 def _what_next(comparison):
@@ -175,14 +181,22 @@ def _what_next(comparison):
         ]
     if comparison["verdict"] == AS_GOOD:
         return []
+    return [
+        f"What the images say: {_counts(comparison['images'])}, each by more than half of the seeds.",
+        f"What to do: {_to_settle(comparison)}",
+    ]
+
+
+def _to_settle(comparison):
+    if comparison["collapsed"]:  # the number of seeds would be that for normal noise
+        return "train more seeds to see how often one collapses, and judge the recipes by that."
     seeds = comparison["to_settle"]["seeds"]
     smallest = number(comparison["to_settle"]["smallest_shown"], PRIMARY.decimals)
     more = "more than 1,000 seeds" if seeds is None else f"{seeds} seeds"
-    return [
-        f"What the images say: {_counts(comparison['images'])}, each by more than half of the seeds.",
-        f"What to do: {more} a side would settle it with {100 * POWER:g} % power, if the true change is the one seen. "
-        f"As many seeds as now show a change of {smallest} points or more.",
-    ]
+    return (
+        f"{more} a side would settle it with {100 * POWER:g} % power, if the true change is the one seen. "
+        f"As many seeds as now show a change of {smallest} points or more."
+    )
 
 
 def _step(comparison):
