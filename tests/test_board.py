@@ -259,7 +259,7 @@ def test_only_what_is_between_the_marks_is_written():
 def test_nothing_climbed_or_no_readme_is_one_line(project):
     card("skeleton")
     with pytest.raises(LadderError, match=r"no rung has been climbed: .* `dvc repro rungs/dvc.yaml`"):
-        board.main()
+        board.main([])
     climb("skeleton", 60, 64)
     Path("README.md").unlink()
     assert_one_clear_line(run_module("stages.board", project), "board: README.md: No such file")
@@ -324,7 +324,7 @@ def test_the_whole_ladder_as_a_command(whole_ladder):
 
     kept = {path: path.read_bytes() for path in (Path("README.md"), *Path("reports").glob("ladder*"))}
     assert len(kept) == 5
-    board.main()
+    board.main([])
     assert kept == {path: path.read_bytes() for path in kept}
 
 
@@ -341,8 +341,8 @@ def test_titles_cannot_break_the_table(project):
 def test_no_title_and_no_project_acts_on_the_page(project, evil):
     card("skeleton", title=f"x {evil}\n{evil}", source={"project": evil, "name": "x"})
     climb("skeleton", 60, 64)
-    board.main()
-    board.main()
+    board.main([])
+    board.main([])
     readme = Path("README.md").read_text()
     assert readme.startswith(README.split("old")[0])
     assert readme.endswith(README.split("old")[1])
@@ -431,11 +431,11 @@ def test_this_repositorys_readme_is_what_the_board_would_write(monkeypatch):
 def test_a_stale_readme_is_found(project):
     card("skeleton", reported={"test_accuracy": 99.4})
     climb("skeleton", 60, 64)
-    board.main()
+    board.main([])
     assert stale() == []
     Path("README.md").write_text(Path("README.md").read_text().replace("99.38", "99.83"))
     assert stale() == ["README.md"]
-    board.main()
+    board.main([])
     climb("skeleton", 60, 68)
     assert stale() == ["reports/ladder.csv", "reports/ladder.md", "README.md"]
 
@@ -449,7 +449,7 @@ def test_a_rung_whose_card_has_changed_since_is_named_and_marked_as_behind(proje
         climb(rung, 60, 64)
         content = {"rung": rung, **cards.recipe_content(cards.resolve(rung)), "fingerprint": "of another day"}
         Path(f"reports/rungs/{rung}/recipe.yaml").write_text(dump_yaml(content))
-    board.main()
+    board.main([])
     assert "Behind" not in Path("reports/ladder.md").read_text() + Path("README.md").read_text()
     said = (
         "the reports of 1 of 3 rungs, second, are of an earlier version",
@@ -458,7 +458,7 @@ def test_a_rung_whose_card_has_changed_since_is_named_and_marked_as_behind(proje
     )
     for late, sentence in zip(("second", "first", "third"), said, strict=True):
         card(late, network=network, recipe=recipe | {"learning_rate": 0.2})
-        board.main()
+        board.main([])
         for path in ("reports/ladder.md", "README.md"):
             assert f"**Behind:** {sentence}" in Path(path).read_text()
         marked = [line for line in Path("reports/ladder.md").read_text().splitlines() if "(2)†" in line]

@@ -167,7 +167,7 @@ def test_other_test_images_are_refused_by_their_hash(project, said):
 def test_says_which_images_got_fixed_and_which_broke(project, said):
     write_reports(Path("reports"), runs(5, 60, 3))
     _, text = said()
-    assert ": 3 fixed, 3 broken, net +0." in text
+    assert ": 3 fixed, 3 broken, net 0." in text
     assert "- image 0: a 0 read as 1, by 5/5 seeds before, 0/5 after" in text
     assert "- image 62: a 2 read as 3, by 1/5 seeds before, 3/5 after" in text
 
@@ -224,10 +224,12 @@ def test_results_of_two_versions_are_no_change_of_the_recipe(project, said):
     recipe.write_text(recipe.read_text() + "fingerprint: of another day\n")
     text = said()[1]
     assert "**Both are of the same recipe**, run by two versions of this project" in text
+    assert "Changed by the version, not in the recipe:\n\n- fingerprint: none → of anoth\n" in text
     recipe.write_text(recipe.read_text().replace("conv", "relu") + "portable: true\n")
     text = said()[1]
     assert "**The results of workspace (net7) are of another version of this project**" in text
     assert "same recipe" not in text
+    assert "Changed in the recipe:\n\n- layer 1: conv → relu\n" in text
     recipe.write_text(recipe.read_text().replace("portable: true\n", ""))
     assert "version" not in said()[1]
 

@@ -195,3 +195,19 @@ def test_a_list_of_verdicts_says_which_are_of_one_recipe():
     lines = markdown(FACTS | {"comparisons": both}).splitlines()[:3]
     assert [" **Both are of the same recipe**, " in line for line in lines] == [False, True, False]
     assert lines[1].startswith("- **c is better than a**")
+
+
+@pytest.mark.parametrize(
+    ("names", "warning"),
+    [
+        ([], ""),
+        (["a"], "**The results of a are of another version of this project**"),
+        (["a", "b"], "**Both results are of another version of this project**"),
+    ],
+)
+def test_results_of_another_version_are_told(names, warning):
+    """Two of them can be compared with each other; one cannot be with what this version computes."""
+    text = text_of(of_another_version=names)
+    assert warning in text
+    assert text.count("another version") == bool(names)
+    assert ("before you judge a recipe" in text) == (len(names) == 1)

@@ -208,7 +208,7 @@ def test_a_committed_report_that_makes_no_sense_is_refused_too(project):
 
 def test_the_good_reports_are_compared(project, capsys):
     assert compare.main([]) == 0
-    assert "7 fixed, 7 broken, net +0" in capsys.readouterr().out
+    assert "7 fixed, 7 broken, net 0" in capsys.readouterr().out
 
 
 def test_a_damaged_byte_is_refused_or_does_no_harm(project, capsys):

@@ -144,8 +144,8 @@ def _late(rows, late):
     return [
         "",
         f"**Behind:** {which} of an earlier version of this project, which computed other bits. They are marked "
-        f"{BEHIND}; a step from or to one of them compares two versions. They stand until `make climb` trains these "
-        "rungs again.",
+        f"{BEHIND}; a step between one of them and a rung without the mark compares two versions. They stand until "
+        "`make climb` trains these rungs again.",
     ]
 
 

@@ -156,11 +156,16 @@ def _versions(comparison):
     """Return a warning where versions of the code differ, so that nobody takes it for a change of the recipe."""
     if comparison["one_recipe"]:
         return _one_recipe(comparison)
-    if not (names := " and ".join(map(escaped, comparison["of_another_version"]))):
-        return []
+    names = comparison["of_another_version"]
+    if len(names) == 2:
+        return [
+            "**Both results are of another version of this project**, which computed other bits. Trained again with "
+            "this one, they may come out differently."
+        ]
     return [
-        f"**The results of {names} are of another version of this project**, which computed other bits. Train again "
-        "with this one before you judge a recipe by them."
+        f"**The results of {escaped(name)} are of another version of this project**, which computed other bits. Train "
+        "again with this one before you judge a recipe by them."
+        for name in names
     ]
 
 
@@ -208,7 +213,7 @@ def _step(comparison):
 
 
 def _counts(images):
-    return f"{len(images['fixed'])} fixed, {len(images['broken'])} broken, net {images['net']:+d}"
+    return f"{len(images['fixed'])} fixed, {len(images['broken'])} broken, net {number(images['net'], 0, '+')}"
 
 
 def _table(comparison):
@@ -280,7 +285,8 @@ def _changes(comparison):
     parts = []
     if phrases := comparison["recipe"]:
         listed = [f"- {escaped(phrase)}" for phrase in phrases[:LINES]]
-        parts.append("\n".join(["Changed in the recipe:", "", *listed, *_more(phrases, "- ")]))
+        head = "Changed by the version, not in the recipe:" if comparison["one_recipe"] else "Changed in the recipe:"
+        parts.append("\n".join([head, "", *listed, *_more(phrases, "- ")]))
     for file, changed in comparison["lines"].items():
         if changed and file != "recipe.yaml":
             shown = [_plain(line) for line in changed[:LINES]]
