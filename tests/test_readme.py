@@ -85,7 +85,8 @@ def shell(tmp_path):
     weights = tmp_path / "weights.safetensors"
     recipe = cards.resolve("sprint", cards=REPOSITORY / cards.CARDS)
     save_file(build(recipe, seed=0).state_dict(), weights)
-    variables = os.environ | {
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    variables = outside | {  # `make` inside `make test` would say which folder it enters, as none does in a terminal
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(REPOSITORY / "tests"),
         "STAND_IN_WEIGHTS": str(weights),
