@@ -3,7 +3,7 @@
     python -m commands.compare                     # HEAD against the workspace
     python -m commands.compare main                # main against the workspace: what a pull request shows
     python -m commands.compare net7 net8           # two rungs that have reports in reports/rungs/
-    python -m commands.compare fashion_mnist/net7 fashion_mnist/net8     # on the images of another data set
+    python -m commands.compare fashion_mnist/sprint fashion_mnist/tiny  # on the images of another data set
     python -m commands.compare main lucky-dog --fail-unless not-worse --tolerance 0.1
 
 A name is `workspace`, a rung with reports in it, a Git revision or a DVC experiment, looked for in this order

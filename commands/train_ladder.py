@@ -1,7 +1,7 @@
 """Train what the ladder lacks, many runs side by side, so that no core waits while DVC takes its stages one by one.
 
 Usage:  python -m commands.train_ladder               every rung whose stage `climb` DVC would run, on all data sets
-        python -m commands.train_ladder <rung> ...    these rungs, such as net9 or fashion_mnist/net9
+        python -m commands.train_ladder <rung> ...    these rungs, such as net9 or fashion_mnist/sprint
 Reads:  rungs/params.yaml, the rungs' recipe.yaml in reports/, data/sets/<data set>/processed/train.safetensors
 Writes: .runs/
 
@@ -38,7 +38,9 @@ def stale() -> list[str]:
 
 def main(given: list[str] | None = None) -> None:
     reader = parser("commands.train_ladder", __doc__)
-    reader.add_argument("rungs", nargs="*", metavar="rung", type=rung, help="a name in rungs/params.yaml")
+    reader.add_argument(
+        "rungs", nargs="*", metavar="rung", type=rung, help="a name in rungs/params.yaml or data_sets.yaml"
+    )
     asked = reader.parse_args(given).rungs
     wanted = seeds_of(asked or stale())
     by_data = {}

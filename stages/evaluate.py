@@ -1,4 +1,4 @@
-"""Measure the trained models on the test images: the only stage that looks at what models do on them.
+"""Measure the trained models on the test images: `train` never opens them.
 
 Usage:      python -m stages.evaluate
 Reads:      reports/recipe.yaml, reports/history.csv, data/models/, data/sets/<data set>/processed/,

@@ -180,9 +180,10 @@ def _what_next(comparison):
     if not comparison["new_writers"]:
         return ["What to do: train at least 3 seeds a side, better 5."]
     if comparison["verdict"] in (BETTER, WORSE):
-        again = number(100 * comparison["again"], 0)
+        again = 100 * comparison["again"]
+        often = "more than 99" if again > 99 else number(again, 0)
         return [
-            f"If change and noise are as estimated, a repetition with new seeds says so again in {again} % of cases."
+            f"If change and noise are as estimated, a repetition with new seeds says so again in {often} % of cases."
         ]
     if comparison["verdict"] == AS_GOOD:
         return []
