@@ -243,7 +243,8 @@ def change_cell(row: Mapping) -> str:
     if verdict is None:
         return ""
     if verdict in (BETTER, WORSE):
-        said = f"**{verdict}**, q = {chance(row['step_q'])}"
+        q = chance(row["step_q"])
+        said = f"**{verdict}**, q {q if q.startswith('<') else f'= {q}'}"
     elif verdict == OPEN or row["step_margin"] is None:
         said = verdict
     else:
