@@ -43,7 +43,8 @@ lint: .venv/installed  ## check style, and that packages import one way
 
 bench: .venv/installed  ## time the run beside other ways to train
 	dvc repro rungs/dvc.yaml:preprocess@mnist
-	python -m benchmarks.throughput | tee benchmarks/throughput.txt
+	python -m benchmarks.throughput | tee benchmarks/throughput.tmp
+	mv benchmarks/throughput.tmp benchmarks/throughput.txt
 
 lock: .venv/installed  ## pin every dependency anew, with hashes, from pyproject.toml
 	uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --upgrade \

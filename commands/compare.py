@@ -99,11 +99,20 @@ def exit_code(facts: Mapping, asked: argparse.Namespace) -> int:
         print(f"compare: worse by more than {tolerance:g} points: {', '.join(worse)}", file=sys.stderr)
     if worse or collapsed:
         return WORSE
-    if unknown and asked.fail_unless:
-        say = f"compare: a loss of more than {tolerance:g} points is not ruled out; train more seeds"
-        print(f"{say}: {', '.join(unknown)}", file=sys.stderr)
-        return UNKNOWN
-    return FINE
+    return _ruled_out(facts, unknown, tolerance) if asked.fail_unless else FINE
+
+
+def _ruled_out(facts, unknown, tolerance):
+    """Return FINE, or UNKNOWN, and say why: what was not compared rules nothing out."""
+    reasons = {
+        f"a loss of more than {tolerance:g} points is not ruled out; train more seeds": unknown,
+        "not compared, so no loss is ruled out": facts["not_measured"],
+        "results are gone, so no loss is ruled out": facts["lost_rungs"],
+    }
+    for reason, names in reasons.items():
+        if names:
+            print(f"compare: {reason}: {', '.join(names)}", file=sys.stderr)
+    return UNKNOWN if any(reasons.values()) else FINE
 
 
 def check_writable(path: Path) -> None:

@@ -87,7 +87,8 @@ def main(given: list[str] | None = None) -> None:
     reader.add_argument("--licence", default="not stated", help="by whom the images may be used")
     asked = reader.parse_args(given)
     check_free(asked.name)
-    named = with_line(DATA_SETS, "data_sets", asked.name, (REPORTS / asked.name).as_posix())
+    line = (DATA_SETS, "data_sets", asked.name, (REPORTS / asked.name).as_posix())
+    with_line(*line)  # a file that takes no line is named before the pictures are read
     from ladder.data import folder, importing  # import torch, which takes seconds
 
     found = importing.find_images(asked.folder)
@@ -96,7 +97,7 @@ def main(given: list[str] | None = None) -> None:
     card = card_of(asked, rows, pictures)
     write_text(CARDS / f"{asked.name}.csv", folder.list_text(rows))
     write_text(CARDS / f"{asked.name}.yaml", dump_yaml(card))
-    write_text(DATA_SETS, named)
+    write_text(DATA_SETS, with_line(*line))
     _tell(asked.name, card, rows)
 
 

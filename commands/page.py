@@ -61,10 +61,10 @@ def main(given: list[str] | None = None) -> None:
         data |= data_of(one, target_of(one.name, params))
     files = page_files(chart_scripts(CACHE), data)
     making = SITE.with_suffix(".tmp")
-    for old in (making, SITE):
-        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(making, ignore_errors=True)
     for path, content in files.items():
         write_bytes(making / path, content)
+    shutil.rmtree(SITE, ignore_errors=True)
     making.rename(SITE)
     pictures = sum(len(content) for path, content in files.items() if path.endswith("/images.js"))
     size = (sum(map(len, files.values())) - pictures) / 1e6

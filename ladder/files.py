@@ -154,7 +154,10 @@ def _one_line(fault):
 
 def _advice(error):
     full = (errno.ENOSPC, errno.EDQUOT)
-    return "free some space" if error.errno in full else "make its folder writable"
+    refused = (errno.EACCES, errno.EPERM, errno.EROFS)
+    if error.errno in full:
+        return "free some space"
+    return "make its folder writable" if error.errno in refused else "name another file, or move what is in the way"
 
 
 def _flush(path):

@@ -39,6 +39,10 @@ def main(given: list[str] | None = None) -> None:
     from ladder.board import pictures  # matplotlib takes half a second, which a test of the texts saves
 
     target = target_of(DEFAULT_DATA, cards.read_params())
+    if target is None:
+        raise LadderError(
+            f"datasets/{DEFAULT_DATA}.yaml: it has no `target`, which the board needs; add one, in percent"
+        )
     known, reports = read_ladder()
     if not reports:
         raise LadderError(f"no rung has been climbed: there is no reports/rungs/<rung>/metrics.json; `{CLIMB}`")

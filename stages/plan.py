@@ -49,7 +49,7 @@ def main(given: list[str] | None = None) -> None:
         check_listed(params.data)
         recipe, own_bits = planned(cards.resolve(params.model, params.train, data=data_set.part_of_recipes))
         folder = REPORTS
-        write_text(REPORTS / "model.md", model_report(params.model, recipe))
+        write_text(REPORTS / "model.md", model_report(params.model, recipe, data_set.part_of_recipes))
     write_text(folder / "recipe.yaml", dump_yaml(cards.recipe_content(recipe)))
     if own_bits:
         print(f"plan: {recipe.name}: the bits are {recipe.bits}: {own_bits}")

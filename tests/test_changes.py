@@ -202,6 +202,18 @@ def test_a_change_is_told_layer_by_layer(case):
     assert told(before, after) == lines
 
 
+def test_what_a_card_for_colour_images_changes_is_told(folder):
+    """MNIST, for which a card is resolved otherwise, has one channel."""
+    colours = {"data": "rgb", "images": {"channels": 3, "side": 28, "classes": 10}}
+    given = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}
+    (folder / "colour.yaml").write_text(
+        yaml.safe_dump({"extends": "sprint", "title": "x", "goal": "y", "input": given})
+    )
+    data = colours | {"input": {"size": 28, "mean": [0.1] * 3, "std": [0.2] * 3}}
+    text = model_page.model_report("colour", cards.resolve("colour", data=data), data)
+    assert "- input: size 28, mean 0.1; 0.1; 0.1, std 0.2; 0.2; 0.2 → size 28, mean 0.5; 0.4; 0.3" in text
+
+
 def test_a_small_idea_is_a_card_of_four_lines_and_model_md_says_what_it_changes(folder):
     """The example of docs/vocabulary.md, as a newcomer would copy it."""
     gelu, changed = re.findall(r"```yaml\n(.*?)```", vocabulary.CHANGES, re.DOTALL)

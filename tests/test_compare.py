@@ -465,6 +465,8 @@ def test_a_rung_that_is_planned_anew_does_not_hide_the_others(project, said):
     text = said()[1]
     assert text.startswith("**workspace (net7) is better than HEAD (net7)**")
     assert "Not compared: workspace: rungs/dvc.lock says" in text
+    assert said("--fail-unless", "not-worse")[0] == 3  # no loss of net8 is ruled out
+    assert said("--fail-if", "worse")[0] == 0
 
 
 def test_a_rungs_missing_file_is_to_be_made_not_committed(project):

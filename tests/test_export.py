@@ -4,6 +4,7 @@ import importlib
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from ladder.exceptions import LadderError
 from ladder.models.c_header import c_header, c_name, compiled
 from ladder.models.checks import agreement
 from ladder.models.layers import trained_layers
+from ladder.models.model_card import model_card
 from ladder.models.weights import Model
 from ladder.network.build import build
 
@@ -93,6 +95,16 @@ def test_every_word_says_what_the_engine_says(export, size):
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, model.probabilities(IMAGES).numpy(), atol=2e-5)
     assert np.ptp(found, axis=0).max() > 0.05, "the images are told apart"
+
+
+@pytest.mark.parametrize("export", [in_onnxruntime, in_c])
+def test_a_mean_for_each_channel_may_be_a_list_of_one(export):
+    network = ["flatten", {"linear": {"out": 10}}, "log_softmax"]
+    one, listed = model_of(network, loss="nll"), model_of(network, loss="nll")
+    given = {"size": 28, "mean": [one.recipe.input.mean], "std": [one.recipe.input.std]}
+    listed = replace(listed, recipe=small(rung="net-7.1", network=network, input=given, loss="nll"))
+    np.testing.assert_array_equal(export(listed)(IMAGES.numpy()), export(one)(IMAGES.numpy()))
+    assert "0.1307 is subtracted" in model_card(listed, "x", 1, 100, "0")
 
 
 @pytest.mark.parametrize("export", [in_onnxruntime, in_c])

@@ -6,6 +6,7 @@ The oracles are Pillow, hashlib and pandas.
 import hashlib
 import io
 import os
+import re
 import shutil
 import struct
 import zlib
@@ -424,6 +425,35 @@ def test_a_class_that_is_renamed_in_the_card_alone_is_named(project):
 def test_a_name_that_is_taken(project, name):
     with pytest.raises(LadderError, match="take another name"):
         import_images.main(["pictures", "--name", name])
+
+
+def test_names_that_look_like_numbers_are_names(project):
+    for old, new in (("1", "²"), ("2", "2²")):
+        Path("pictures", old).rename(Path("pictures", new))
+    assert set(bring_in()[0].classes) == {"²", "2²", *{path.name for path in Path("pictures").iterdir()}}
+
+
+def change_list(old, new):
+    """Change the list of the images, and let the card name what came out."""
+    change_text("datasets/mine.csv", old, new)
+    card, content = Path("datasets/mine.yaml"), Path("datasets/mine.csv").read_bytes()
+    card.write_text(
+        re.sub("(manifest: )[0-9a-f]{64}", rf"\g<1>{hashlib.sha256(content).hexdigest()}", card.read_text())
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("path,", "file,", r"^datasets/mine\.csv: its columns are not path, sha256, label, split, group"),
+        (",test,", ",tset,", r"^datasets/mine\.csv: .*: the split 'tset' is neither train nor test"),
+    ],
+)
+def test_a_list_written_by_hand_is_checked(project, old, new, said):
+    bring_in()
+    change_list(old, new)
+    with pytest.raises(LadderError, match=said):
+        download.main(["mine"])
 
 
 def change(path):

@@ -55,6 +55,13 @@ def test_a_kept_library_is_used(kept, monkeypatch):
     assert loads(kept)
 
 
+def test_a_users_own_folder_keeps_its_files(tmp_path):
+    for name in (".gitignore", "lock"):
+        (tmp_path / name).write_text("mine")
+    build.build(build.NATIVE, cache=tmp_path)
+    assert [(tmp_path / name).read_text() for name in (".gitignore", "lock")] == ["mine"] * 2
+
+
 def test_sources_flags_and_processor_decide_the_name(kept, kernels, tmp_path, monkeypatch):
     names = {kept.stem, build._key(build.NATIVE, ("-O1",)), build._key("x86_64", ())}
     build._key.cache_clear()

@@ -224,6 +224,8 @@ def test_a_rung_that_is_gone_is_named(project, capsys):
     commit("net9")
     shutil.rmtree("reports/rungs/net9")
     assert text_of(capsys) == "Gone in workspace: net9.\n"
+    assert compare.main(["--fail-unless", "not-worse"]) == 3
+    assert "results are gone, so no loss is ruled out: net9" in capsys.readouterr().err
 
 
 def test_the_board_and_compare_show_one_step_as_one_number(project, capsys):

@@ -111,7 +111,7 @@ def rung_names(cards: str | Path = CARDS) -> list[str]:
 
 def natural(name: str) -> list[str | int]:
     """Return a key that sorts net2 before net10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def resolve(

@@ -8,10 +8,13 @@ from ladder.cards.recipe import Recipe, recipe_content
 from ladder.cards.shapes import layer_table, with_inside
 
 
-def model_report(rung: str, recipe: Recipe) -> str:
-    """Return reports/model.md as text."""
+def model_report(rung: str, recipe: Recipe, data: dict | None = None) -> str:
+    """Return reports/model.md as text. data: the part_of_recipes of a DataSet; None is the default one."""
     card = read_card(rung)
-    return "\n".join([*_heading(recipe.name, card), *_network(recipe), "", *_recipe(recipe), "", *changes(rung)]) + "\n"
+    return (
+        "\n".join([*_heading(recipe.name, card), *_network(recipe), "", *_recipe(recipe), "", *changes(rung, data)])
+        + "\n"
+    )
 
 
 def _heading(rung: str, card: Card) -> list[str]:
@@ -44,12 +47,15 @@ def _recipe(recipe: Recipe) -> list[str]:
     return ["## Recipe", "", "| key | value |", "|---|---|", *(f"| {key} | {_value(content[key])} |" for key in keys)]
 
 
-def changes(rung: str) -> list[str]:
-    """Return lines that say what a rung's own recipe, without overrides, changed from that of its baseline."""
+def changes(rung: str, data: dict | None = None) -> list[str]:
+    """Return lines that say what a rung's own recipe, without overrides, changed from that of its baseline.
+
+    data: as in `model_report`.
+    """
     baseline = read_card(rung).baseline
     if baseline is None:
         return ["## Changed", "", "It comes from no other rung."]
-    old, new = resolve(baseline), resolve(rung)
+    old, new = resolve(baseline, data=data), resolve(rung, data=data)
     before, after = recipe_content(old), recipe_content(new)
     lines = [f"- {line}" for line in network_changes(old, new)]
     for key in Recipe.model_fields:

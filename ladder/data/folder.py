@@ -38,7 +38,13 @@ def read_list(data_set: DataSet) -> pd.DataFrame:
         raise LadderError(f"{path}: {error.strerror}; {again}") from None
     if hashlib.sha256(content).hexdigest() != data_set.source.manifest:
         raise LadderError(f"{path}: not the list that datasets/{data_set.name}.yaml names; {again}")
-    return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+    rows = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+    if tuple(rows.columns) != COLUMNS:
+        raise LadderError(f"{path}: its columns are not {', '.join(COLUMNS)}; {again}")
+    if (other := ~rows["split"].isin(SPLITS)).any():
+        row = rows[other].iloc[0]
+        raise LadderError(f"{path}: {row['path']}: the split {row['split']!r} is neither train nor test; {again}")
+    return rows
 
 
 def pack(data_set: DataSet, folder: Path) -> bytes:

@@ -178,7 +178,8 @@ def _is_whole(path):
 def _locked(folder):
     """Keep other processes from compiling into `folder` meanwhile. The system ends the lock with the process."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / ".gitignore").write_text("*\n")
-    with open(folder / "lock", "w") as lock:
+    if not (ignored := folder / ".gitignore").exists():  # a folder that a user names may have its own
+        ignored.write_text("*\n")
+    with open(folder / "lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -99,7 +99,8 @@ class _Program:
             ]
             image, self.byte_buffers = "resized", {"resized": count, "between": FIELD * given.size}
             self.call("resize", "image", image, *names, taps, FIELD, given.size, "between")
-        value = f"((float){image}[i] / 255.0f - {_float(given.mean)}) / {_float(given.std)}"
+        mean, std = (_float(np.ravel(value)[0]) for value in (given.mean, given.std))  # of the only channel
+        value = f"((float){image}[i] / 255.0f - {mean}) / {std}"
         self.calls.append(f"for (int i = 0; i < {count}; i++) a[i] = {value};")
         self.sizes["a"] = count
 

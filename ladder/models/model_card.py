@@ -1,5 +1,7 @@
 """The card of a published model: what it expects, how good it is, and by whom it may be used."""
 
+import numpy as np
+
 from ladder.cards import parameters
 from ladder.models.prepare import FIELD
 from ladder.models.weights import Model, published_path
@@ -11,6 +13,7 @@ def model_card(model: Model, title: str, misread: int, images: int, sha256: str)
     size = recipe.input.size
     resized = f" The network itself resizes it to {size}×{size}." if size != FIELD else ""
     accuracy = 100 * (1 - misread / images)
+    mean, std = (np.ravel(value)[0] for value in (recipe.input.mean, recipe.input.std))  # of the only channel
     return f"""# {model.name}: {title}
 
 <!-- Made by `python -m commands.publish {model.name} --seed {model.seed}`. -->
@@ -28,7 +31,7 @@ A network that reads one handwritten digit. It has {parameters(recipe):,} parame
 
 **What it expects.** {FIELD}×{FIELD} grey pixels from 0 to 255, the digit white on black, fitted into a box of 20×20
 pixels with its aspect ratio kept, and centred by its mass.{resized} A pixel is divided by 255; then
-{recipe.input.mean:g} is subtracted, and the result is divided by {recipe.input.std:g}. `python -m commands.predict`
+{mean:g} is subtracted, and the result is divided by {std:g}. `python -m commands.predict`
 prepares any picture so. [docs/use_the_model.md](../docs/use_the_model.md) shows other ways to use the model.
 
 **What it gives.** Ten probabilities, of the digits 0 to 9. It cannot say that a picture shows no digit: it names

@@ -17,11 +17,12 @@ def read_png(path: str | Path) -> np.ndarray:
     Raises LadderError where it is no PNG, damaged or too large.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=["PNG"]) as picture:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a size that is refused here
-            if picture.width * picture.height > LARGEST:
-                raise LadderError(f"{path}: {picture.width}×{picture.height} pixels; at most {LARGEST:,} will do")
-            return _rgba(picture)
+            with Image.open(path, formats=["PNG"]) as picture:
+                if picture.width * picture.height > LARGEST:
+                    raise LadderError(f"{path}: {picture.width}×{picture.height} pixels; at most {LARGEST:,} will do")
+                return _rgba(picture)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise LadderError(f"{path}: {error.strerror}") from None
     except UnidentifiedImageError:

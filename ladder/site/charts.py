@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,5 +72,5 @@ def _from_npm(script):
             with tarfile.open(archives[0]) as archive:
                 licence, code = (archive.extractfile(f"package/{path}").read() for path in ("LICENSE", script.path))
                 return b"/*!\n" + licence.strip() + b"\n*/\n" + code
-        except (tarfile.TarError, KeyError, OSError):
+        except (tarfile.TarError, KeyError, OSError, EOFError, zlib.error, AttributeError):  # the last: a folder
             raise LadderError(f"npm's {script.package} has no {script.path}, or no LICENSE") from None

@@ -59,7 +59,7 @@ def rung_facts(data: DataSet, rung: str) -> dict:
         "layers": _layers(recipe),
         "side": recipe.input.size,
         "recipe": [[key, value_text(value)] for key, value in content.items() if key not in NOT_RECIPE],
-        "changes": [line.removeprefix("- ") for line in changes(rung) if line.startswith("- ")],
+        "changes": [line.removeprefix("- ") for line in changes(rung, data.part_of_recipes) if line.startswith("- ")],
         "curves": _curves(folder / "curves.csv"),
         "errors": errors(folder / "errors.csv"),
     }
