@@ -394,6 +394,20 @@ def test_a_line_over_other_rungs_is_bent_away_from_their_marks():
             assert abs(at - heights[place]) > 0.08 * (high - low)
 
 
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("net10", ["net10"]),
+        ("net9_one_rotation", ["net9_one_", "rotation"]),
+        ("s7_final_unrotated", ["s7_final_", "unrotated"]),
+        ("a_name_of__many_parts_", ["a_name_of__", "many_parts_"]),
+        ("withoutanyunderscore_x", ["withoutanyunderscore_", "x"]),
+    ],
+)
+def test_a_long_name_is_broken_behind_an_underscore(name, lines):
+    assert board_pictures.broken(name, 13) == "\n".join(lines)
+
+
 def test_a_label_stands_left_of_its_points_neighbours_too():
     """Or it would cover the mark of one that has not many parameters fewer."""
     points = [60_000, 500_000, 800_000]

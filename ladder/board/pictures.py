@@ -3,6 +3,7 @@
 Separate from ladder/evaluation/pictures.py, so that editing it does not rerun evaluate.
 """
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -129,7 +130,7 @@ def _strip(axis, rows, target, color, marker):
     axis.set_xlim(-0.5, len(rows) - 0.5)
     axis.set_ylabel("test accuracy, %")
     axis.grid(axis="x", visible=False)
-    axis.set_xticks(range(len(rows)), _tick_texts(rows), fontsize=SMALL)
+    axis.set_xticks(range(len(rows)), _tick_texts(rows), fontsize=SMALL * min(1, 1 / slot))
 
 
 def _step(axis, before, after, rows, color):
@@ -178,7 +179,20 @@ def _write_fallen(axis, place, row, color):
 def _tick_texts(rows):
     """Return what stands below each rung: its name, and its title in short lines."""
     room = {"width": max(LETTERS // len(rows), 13), "max_lines": 4, "placeholder": " …", "break_long_words": False}
-    return [f"{row['rung']}\n{textwrap.fill(_no_formula(row['title']), **room)}" for row in rows]
+    names = [_broken(row["rung"], room["width"]) for row in rows]
+    return [
+        f"{name}\n{textwrap.fill(_no_formula(row['title']), **room)}" for name, row in zip(names, rows, strict=True)
+    ]
+
+
+def _broken(name, width):
+    """Return a rung's name in lines of at most `width` letters, broken behind an underscore where it has one."""
+    lines = [""]
+    for part in re.findall("[^_]+_?|_", name):
+        if lines[-1] and len(lines[-1] + part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _mean(axis, place, row, color, marker):
