@@ -179,14 +179,12 @@ def _write_fallen(axis, place, row, color):
 def _tick_texts(rows):
     """Return what stands below each rung: its name, and its title in short lines."""
     room = {"width": max(LETTERS // len(rows), 13), "max_lines": 4, "placeholder": " …", "break_long_words": False}
-    names = [_broken(row["rung"], room["width"]) for row in rows]
-    return [
-        f"{name}\n{textwrap.fill(_no_formula(row['title']), **room)}" for name, row in zip(names, rows, strict=True)
-    ]
+    titles = [textwrap.fill(_no_formula(row["title"]), **room) for row in rows]
+    return [f"{broken(row['rung'], room['width'])}\n{title}" for row, title in zip(rows, titles, strict=True)]
 
 
-def _broken(name, width):
-    """Return a rung's name in lines of at most `width` letters, broken behind an underscore where it has one."""
+def broken(name: str, width: int) -> str:
+    """Return a rung's name in lines of at most `width` letters, as far as breaking it behind underscores does that."""
     lines = [""]
     for part in re.findall("[^_]+_?|_", name):
         if lines[-1] and len(lines[-1] + part) > width:
