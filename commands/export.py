@@ -5,7 +5,7 @@ Usage:  python -m commands.export champion --onnx champion.onnx
         python -m commands.export --onnx model.onnx      what `make repro` trained
 Reads:  models/<rung>.safetensors, or without a rung reports/recipe.yaml and data/models/;
         data/sets/mnist/processed/test.safetensors
-Writes: the files named
+Writes: the files named, once they are compared
 
 ONNX: the graph maps `images`, uint8 [N, 1, 28, 28], to `probabilities`, float32 [N, 10]. Needs the packages onnx and
 onnxruntime. C: a header with one function, `void <rung>_predict(const unsigned char image[784], float
@@ -14,7 +14,6 @@ probabilities[10])`, that allocates nothing. Images are as MNIST's, the digit wh
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ladder.command import name, new_file, parser, run_stage
@@ -41,8 +40,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     return asked
 
 
-def export_onnx(model: "Model", path: Path) -> "Callable[[np.ndarray], np.ndarray]":
-    """Write an ONNX file and return the function of images that onnxruntime computes with it."""
+def export_onnx(model: "Model") -> "tuple[bytes, Callable[[np.ndarray], np.ndarray]]":
+    """Return the content of an ONNX file and the function of images that onnxruntime computes with it."""
     try:
         import onnxruntime
 
@@ -50,18 +49,16 @@ def export_onnx(model: "Model", path: Path) -> "Callable[[np.ndarray], np.ndarra
     except ModuleNotFoundError as error:
         raise LadderError(f"--onnx needs the package {error.name}: `python -m pip install onnx onnxruntime`") from None
     content = onnx_model(model)
-    write_bytes(path, content)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return lambda images: session.run(None, {IMAGES: images})[0]
+    return content, lambda images: session.run(None, {IMAGES: images})[0]
 
 
-def export_c(model: "Model", path: Path) -> "Callable[[np.ndarray], np.ndarray]":
-    """Write a C header and return the function of images that it is when compiled here."""
+def export_c(model: "Model") -> "tuple[bytes, Callable[[np.ndarray], np.ndarray]]":
+    """Return the content of a C header and the function of images that it is when compiled here."""
     from ladder.models.c_header import c_header, compiled
 
     text = c_header(model)
-    write_bytes(path, text.encode())
-    return compiled(text, model)
+    return text.encode(), compiled(text, model)
 
 
 def main(given: list[str] | None = None) -> None:
@@ -74,11 +71,12 @@ def main(given: list[str] | None = None) -> None:
     for path, export in ((asked.onnx, export_onnx), (asked.c, export_c)):
         if path is None:
             continue
-        computed = export(model, path)
+        content, computed = export(model)
         checked = f"not compared: there are no test images here, `dvc repro {preprocess(DEFAULT_DATA)}` brings them"
         if images is not None:
             checked = agreement(model, computed, images, path).told()
-        print(f"export: {path}, {path.stat().st_size:,} bytes; {checked}")
+        write_bytes(path, content)  # the last step, since a good file may be there already
+        print(f"export: {path}, {len(content):,} bytes; {checked}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import pytest
 import torch
 from projects import assert_one_clear_line, run_module, small
 
+from commands import export as export_command
+from ladder.data.splits import Split
 from ladder.data.synthetic import synthetic_digits
 from ladder.exceptions import LadderError
 from ladder.models.c_header import c_header, c_name, compiled
@@ -20,6 +22,7 @@ from ladder.models.layers import trained_layers
 from ladder.models.model_card import model_card
 from ladder.models.weights import Model
 from ladder.network.build import build
+from ladder.paths import processed_folder
 
 ALL_WORDS = [
     {"conv": {"out": 6, "kernel": 5, "stride": 2, "padding": 3, "bias": True}},
@@ -176,6 +179,22 @@ def test_an_export_that_says_something_else_is_refused():
         agreement(model, lambda images: swapped, IMAGES, "out.h")
     with pytest.raises(LadderError, match="nan"):
         agreement(model, lambda images: ours * np.nan, IMAGES, "out.h")
+
+
+def test_a_good_file_stays_where_the_new_one_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    processed_folder("mnist").mkdir(parents=True)
+    (processed_folder("mnist") / "test.safetensors").touch()
+    model, kept = model_of(["flatten", {"linear": {"out": 10}}]), Path("net.h")
+    monkeypatch.setattr("ladder.models.weights.find", lambda rung: model)
+    monkeypatch.setattr(export_command, "read_split", lambda name: Split(IMAGES, None))
+    export_command.main(["net", "--c", "net.h"])
+    good = kept.read_bytes()
+    assert f"{len(good):,} bytes; all 50 test images read as by the engine" in capsys.readouterr().out
+    monkeypatch.setattr(export_command, "export_c", lambda model: (b"bad", lambda images: np.zeros((50, 10))))
+    with pytest.raises(LadderError, match=r"net\.h: its probabilities differ .* not written"):
+        export_command.main(["net", "--c", "net.h"])
+    assert kept.read_bytes() == good
 
 
 @pytest.mark.parametrize(

@@ -35,5 +35,5 @@ def agreement(model: Model, export: Callable[[np.ndarray], np.ndarray], images: 
     ours, theirs = model.probabilities(images).numpy(), export(images.numpy())
     difference = float(np.abs(ours - theirs).max())
     if not difference < LARGEST_DIFFERENCE:
-        raise LadderError(f"{path}: its probabilities differ from the engine's by {difference:.3g}: do not use it")
+        raise LadderError(f"{path}: its probabilities differ from the engine's by {difference:.3g}; not written")
     return Agreement(len(images), int((ours.argmax(1) == theirs.argmax(1)).sum()), difference)
