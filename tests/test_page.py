@@ -22,6 +22,7 @@ from conftest import made_once
 from PIL import Image
 from projects import REPOSITORY, TEST_IMAGES, assert_one_clear_line, run_module
 
+from commands.page import replace_site
 from ladder import cards
 from ladder.data.tensors import read_tensors, write_tensors
 from ladder.evaluation.numbers import interval, number
@@ -486,6 +487,29 @@ def test_data_comes_out_of_its_script_as_it_went_in():
     found = json.loads(gzip.decompress(base64.b64decode(packed)))
     assert base64.b64decode(found.pop("bytes")) == content.pop("bytes")
     assert found == content
+
+
+def test_the_old_page_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
+    def fails_at_b(path, content):
+        if path.name == "b.js":
+            raise LadderError("the disk is full")
+        write_bytes(path, content)
+
+    def found():
+        return {path.relative_to("site").as_posix() for path in Path("site").rglob("*.*")}
+
+    monkeypatch.chdir(tmp_path)
+    old, new = ({"index.html": text, f"data/{text.decode()}.js": text} for text in (b"a", b"b"))
+    replace_site(old)
+    with monkeypatch.context() as patch:
+        patch.setattr("commands.page.write_bytes", fails_at_b)
+        with pytest.raises(LadderError, match="full"):
+            replace_site(new)
+    assert found() == set(old)
+    assert Path("site/index.html").read_bytes() == b"a"
+    replace_site(new)
+    assert found() == set(new)
+    assert [path.name for path in Path().iterdir()] == ["site"]
 
 
 def test_a_chart_script_that_was_changed_is_fetched_anew_or_refused(tmp_path, monkeypatch):
