@@ -7,9 +7,13 @@ import base64
 import csv
 import gzip
 import hashlib
+import io
 import json
+import random
 import re
 import shutil
+import subprocess
+import tarfile
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -524,3 +528,41 @@ def test_a_chart_script_that_was_changed_is_fetched_anew_or_refused(tmp_path, mo
     with pytest.raises(LadderError, match="SHA-256"):
         chart_scripts(tmp_path)
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def packed(names):
+    """Return the bytes of an npm package whose files have these names; one that ends in / is a folder."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name in names:
+            about = tarfile.TarInfo(f"package/{name}".rstrip("/"))
+            about.type, about.size = (tarfile.DIRTYPE, 0) if name.endswith("/") else (tarfile.REGTYPE, 5000)
+            archive.addfile(about, io.BytesIO(random.Random(0).randbytes(5000)))
+    return content.getvalue()
+
+
+WHOLE = packed(["LICENSE", "build/small.js"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        WHOLE[:3000],
+        WHOLE[:20] + bytes(100) + WHOLE[120:],
+        packed(["LICENSE"]),
+        packed(["LICENSE", "build/small.js/"]),
+    ],
+    ids=["empty", "half", "damaged", "no script", "a folder"],
+)
+def test_a_package_that_is_no_whole_one_is_one_line(tmp_path, monkeypatch, content):
+    def npm_pack(command, cwd, **_):
+        Path(cwd, "small-1.tgz").write_bytes(content)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(charts, "SCRIPTS", (Script("small@1", "build/small.js", "0" * 64),))
+    monkeypatch.setattr(charts.shutil, "which", lambda program: program)
+    monkeypatch.setattr(charts.subprocess, "run", npm_pack)
+    with pytest.raises(LadderError, match=r"^npm's small@1 cannot be read: .+; start again$") as told:
+        chart_scripts(tmp_path)
+    assert "\n" not in str(told.value)
