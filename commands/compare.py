@@ -11,8 +11,9 @@ A name is `workspace`, a rung with reports in it, a Git revision or a DVC experi
 lock files there, through Git: no checkout, no data, no remote. Writes only the file that --pictures names.
 Exit code: 0; 2 for bad input. With --fail-if or --fail-unless 1 where a loss beyond the tolerance is shown, or a seed
 of the second has collapsed. With --fail-unless not-worse 3 where no such loss is shown but it cannot be ruled out
-either: there are too few seeds. With --receipt 1 where a seed that is trained again gives other results than the
-committed ones; it needs the data, and as much time as one run of each changed rung.
+either: there are too few seeds, or a rung's results are gone or not of its recipe. With --receipt 1 where a seed that
+is trained again gives other results than the committed ones; it needs the data, and as much time as one run of each
+changed rung.
 """
 
 import argparse

@@ -88,16 +88,17 @@ def main(given: list[str] | None = None) -> None:
     asked = reader.parse_args(given)
     check_free(asked.name)
     line = (DATA_SETS, "data_sets", asked.name, (REPORTS / asked.name).as_posix())
-    with_line(*line)  # a file that takes no line is named before the pictures are read
+    with_line(*line)  # a file that takes no line is named before any work
     from ladder.data import folder, importing  # import torch, which takes seconds
 
     found = importing.find_images(asked.folder)
     pictures = importing.read_pictures(asked.folder, found, asked.side, asked.grey, asked.background)
     rows = importing.with_split(asked.folder, pictures, asked.test)
     card = card_of(asked, rows, pictures)
+    named = with_line(*line)  # of the file as it is now: to read pictures takes minutes, and another import may end
     write_text(CARDS / f"{asked.name}.csv", folder.list_text(rows))
     write_text(CARDS / f"{asked.name}.yaml", dump_yaml(card))
-    write_text(DATA_SETS, with_line(*line))
+    write_text(DATA_SETS, named)
     _tell(asked.name, card, rows)
 
 

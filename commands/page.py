@@ -7,6 +7,7 @@ Writes: site/, anew; open site/index.html. .page/, what the compiler and npm kee
 """
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,19 @@ def data_of(data: "DataSet", target: float | None) -> dict[str, object]:
     return {f"{data.name}/{name}": part for name, part in content.items()}
 
 
+def replace_site(files: Mapping[str, bytes]) -> None:
+    """Let SITE hold these files, {path: content}, and no others. It holds the old ones until all are written."""
+    making, old = SITE.with_suffix(".tmp"), SITE.with_suffix(".old.tmp")
+    for left_over in (making, old):
+        shutil.rmtree(left_over, ignore_errors=True)
+    for path, content in files.items():
+        write_bytes(making / path, content)
+    if SITE.exists():
+        SITE.rename(old)
+    making.rename(SITE)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def main(given: list[str] | None = None) -> None:
     parser("commands.page", __doc__).parse_args(given)
     params = cards.read_params()
@@ -60,12 +74,7 @@ def main(given: list[str] | None = None) -> None:
     for one in shown:
         data |= data_of(one, target_of(one.name, params))
     files = page_files(chart_scripts(CACHE), data)
-    making = SITE.with_suffix(".tmp")
-    shutil.rmtree(making, ignore_errors=True)
-    for path, content in files.items():
-        write_bytes(making / path, content)
-    shutil.rmtree(SITE, ignore_errors=True)
-    making.rename(SITE)
+    replace_site(files)
     pictures = sum(len(content) for path, content in files.items() if path.endswith("/images.js"))
     size = (sum(map(len, files.values())) - pictures) / 1e6
     print(

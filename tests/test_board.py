@@ -266,6 +266,17 @@ def test_nothing_climbed_or_no_readme_is_one_line(project):
     assert not list(Path("reports").glob("ladder*"))
 
 
+def test_a_data_set_without_a_target_is_one_line(project):
+    card("skeleton")
+    climb("skeleton", 60, 64)
+    shutil.copytree(REPOSITORY / "datasets", "datasets")
+    mnist = Path("datasets/mnist.yaml")
+    mnist.write_text("".join(line for line in mnist.open() if not line.startswith("target:")))
+    Path("params.yaml").write_text("model: skeleton\nseeds: 1\n")
+    assert_one_clear_line(run_module("stages.board", project), "board: datasets/mnist.yaml: it has no `target`")
+    assert not list(Path("reports").glob("ladder*"))
+
+
 @pytest.fixture
 def whole_ladder(project):
     """The repository's own cards, all but two climbed: 3 to 5 seeds that end near what was reported."""

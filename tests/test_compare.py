@@ -469,6 +469,26 @@ def test_a_rung_that_is_planned_anew_does_not_hide_the_others(project, said):
     assert said("--fail-if", "worse")[0] == 0
 
 
+def test_a_rung_that_is_behind_on_both_sides_fails_no_gate(project, said):
+    write_reports(Path("reports/rungs/net8"), runs(5, 60), "net8")
+    Path("rungs/dvc.lock").write_text(lock("climb@net8", "reports/rungs/net8"))
+    Path("reports/rungs/net8/recipe.yaml").write_text("rung: net8\nnetwork: [flatten]\n")
+    commit("planned anew")
+    assert said("--fail-unless", "not-worse")[0] == 0
+
+
+def test_no_results_changed_is_told_by_the_workflow(project):
+    """GitHub runs `shell: bash` with pipefail, without which the last command of a pipe alone decides."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows/metrics.yml").read_text())["jobs"]
+    receipt = next(step for step in jobs["metrics"]["steps"] if step.get("name") == "Receipt")
+    assert receipt["shell"] == "bash"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {"PYTHONPATH": str(ROOT), "PATH": path, "BASE": "HEAD", "GITHUB_STEP_SUMMARY": "summary.md"}
+    run = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", receipt["run"]]
+    done = subprocess.run(run, env=os.environ | environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "no results changed, so there is no receipt\n"), done.stderr
+
+
 def test_a_rungs_missing_file_is_to_be_made_not_committed(project):
     write_reports(Path("reports/rungs/net8"), runs(5, 60), "net8")
     Path("reports/rungs/net8/errors.csv").unlink()

@@ -24,6 +24,7 @@ from ladder.command import run_stage
 from ladder.data import idx, sources
 from ladder.data.data_set import read_data_set
 from ladder.exceptions import LadderError
+from ladder.files import write_bytes
 from stages import download, preprocess
 
 MNIST_CARD = read_data_set("mnist", REPOSITORY / "datasets")
@@ -155,6 +156,15 @@ def test_a_full_disk_leaves_no_half_file_under_a_final_name(source, tmp_path):
     assert_one_clear_line(done, "t10k-images-idx3-ubyte", "No space left on device", "free some space")
 
 
+def test_something_in_the_way_is_not_called_a_read_only_folder(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "file" / "new", tmp_path / "folder"):
+        with pytest.raises(LadderError, match=r"cannot be written: .*; name another file, or move what is in the way"):
+            write_bytes(path, b"new")
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "folder"}
+
+
 def test_a_read_only_folder_is_named(source, tmp_path):
     (tmp_path / "data").mkdir()
     shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
@@ -260,6 +270,14 @@ def without_https(monkeypatch):
 def test_a_mirror_serves_a_file(mirror, without_https, mnist_folder, tmp_path):
     content = (mnist_folder / FILES.test_labels.name).read_bytes()
     packed = gzip.compress(content)
+    mirror.answer = lambda stream: stream.write(packed)
+    assert from_mirror(mirror, tmp_path, hashlib.md5(packed).hexdigest()) == content
+
+
+def test_a_file_that_packing_makes_larger_is_served(mirror, without_https, mnist_folder, tmp_path):
+    content = (mnist_folder / FILES.test_labels.name).read_bytes()
+    packed = gzip.compress(content, 0)
+    assert len(packed) > len(content)
     mirror.answer = lambda stream: stream.write(packed)
     assert from_mirror(mirror, tmp_path, hashlib.md5(packed).hexdigest()) == content
 

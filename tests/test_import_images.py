@@ -21,7 +21,7 @@ from projects import REPOSITORY
 from safetensors.numpy import load_file
 
 from commands import import_images
-from ladder.data import pictures, png
+from ladder.data import importing, pictures, png
 from ladder.data.data_set import read_data_set
 from ladder.exceptions import LadderError
 from stages import download, preprocess
@@ -431,6 +431,32 @@ def test_names_that_look_like_numbers_are_names(project):
     for old, new in (("1", "²"), ("2", "2²")):
         Path("pictures", old).rename(Path("pictures", new))
     assert set(bring_in()[0].classes) == {"²", "2²", *{path.name for path in Path("pictures").iterdir()}}
+
+
+def test_a_line_that_came_while_the_pictures_were_read_stays(project, monkeypatch):
+    def read(*given):
+        listed = Path("rungs/data_sets.yaml")
+        listed.write_text(f"{listed.read_text()}  theirs: reports/theirs\n")
+        return read_pictures(*given)
+
+    read_pictures = importing.read_pictures
+    monkeypatch.setattr(importing, "read_pictures", read)
+    bring_in()
+    before = (REPOSITORY / "rungs/data_sets.yaml").read_text()
+    expected = f"{before}  theirs: reports/theirs\n  mine: reports/mine\n"
+    assert Path("rungs/data_sets.yaml").read_text() == expected
+
+
+def test_a_list_of_data_sets_that_broke_meanwhile_leaves_nothing(project, monkeypatch):
+    def read(*given):
+        Path("rungs/data_sets.yaml").write_text("data_sets:\n")
+        return read_pictures(*given)
+
+    read_pictures = importing.read_pictures
+    monkeypatch.setattr(importing, "read_pictures", read)
+    with pytest.raises(LadderError, match="there is no mapping data_sets"):
+        bring_in()
+    assert not list(Path("datasets").glob("mine*"))
 
 
 def change_list(old, new):

@@ -7,9 +7,13 @@ import base64
 import csv
 import gzip
 import hashlib
+import io
 import json
+import random
 import re
 import shutil
+import subprocess
+import tarfile
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +26,7 @@ from conftest import made_once
 from PIL import Image
 from projects import REPOSITORY, TEST_IMAGES, assert_one_clear_line, run_module
 
+from commands.page import replace_site
 from ladder import cards
 from ladder.data.tensors import read_tensors, write_tensors
 from ladder.evaluation.numbers import interval, number
@@ -488,6 +493,29 @@ def test_data_comes_out_of_its_script_as_it_went_in():
     assert found == content
 
 
+def test_the_old_page_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
+    def fails_at_b(path, content):
+        if path.name == "b.js":
+            raise LadderError("the disk is full")
+        write_bytes(path, content)
+
+    def found():
+        return {path.relative_to("site").as_posix() for path in Path("site").rglob("*.*")}
+
+    monkeypatch.chdir(tmp_path)
+    old, new = ({"index.html": text, f"data/{text.decode()}.js": text} for text in (b"a", b"b"))
+    replace_site(old)
+    with monkeypatch.context() as patch:
+        patch.setattr("commands.page.write_bytes", fails_at_b)
+        with pytest.raises(LadderError, match="full"):
+            replace_site(new)
+    assert found() == set(old)
+    assert Path("site/index.html").read_bytes() == b"a"
+    replace_site(new)
+    assert found() == set(new)
+    assert [path.name for path in Path().iterdir()] == ["site"]
+
+
 def test_a_chart_script_that_was_changed_is_fetched_anew_or_refused(tmp_path, monkeypatch):
     right = Script("small@1", "build/small.js", hashlib.sha256(b"right").hexdigest())
     monkeypatch.setattr(charts, "SCRIPTS", (right,))
@@ -500,3 +528,41 @@ def test_a_chart_script_that_was_changed_is_fetched_anew_or_refused(tmp_path, mo
     with pytest.raises(LadderError, match="SHA-256"):
         chart_scripts(tmp_path)
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def packed(names):
+    """Return the bytes of an npm package whose files have these names; one that ends in / is a folder."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name in names:
+            about = tarfile.TarInfo(f"package/{name}".rstrip("/"))
+            about.type, about.size = (tarfile.DIRTYPE, 0) if name.endswith("/") else (tarfile.REGTYPE, 5000)
+            archive.addfile(about, io.BytesIO(random.Random(0).randbytes(5000)))
+    return content.getvalue()
+
+
+WHOLE = packed(["LICENSE", "build/small.js"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        WHOLE[:3000],
+        WHOLE[:20] + bytes(100) + WHOLE[120:],
+        packed(["LICENSE"]),
+        packed(["LICENSE", "build/small.js/"]),
+    ],
+    ids=["empty", "half", "damaged", "no script", "a folder"],
+)
+def test_a_package_that_is_no_whole_one_is_one_line(tmp_path, monkeypatch, content):
+    def npm_pack(command, cwd, **_):
+        Path(cwd, "small-1.tgz").write_bytes(content)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(charts, "SCRIPTS", (Script("small@1", "build/small.js", "0" * 64),))
+    monkeypatch.setattr(charts.shutil, "which", lambda program: program)
+    monkeypatch.setattr(charts.subprocess, "run", npm_pack)
+    with pytest.raises(LadderError, match=r"^npm's small@1 cannot be read: .+; start again$") as told:
+        chart_scripts(tmp_path)
+    assert "\n" not in str(told.value)

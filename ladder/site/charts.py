@@ -9,6 +9,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ladder.data.sources import reason
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
 
@@ -70,7 +71,14 @@ def _from_npm(script):
             raise LadderError(f"npm cannot fetch {script.package}: {said[0]}")
         try:
             with tarfile.open(archives[0]) as archive:
-                licence, code = (archive.extractfile(f"package/{path}").read() for path in ("LICENSE", script.path))
+                licence, code = (_member(archive, f"package/{path}") for path in ("LICENSE", script.path))
                 return b"/*!\n" + licence.strip() + b"\n*/\n" + code
-        except (tarfile.TarError, KeyError, OSError, EOFError, zlib.error, AttributeError):  # the last: a folder
-            raise LadderError(f"npm's {script.package} has no {script.path}, or no LICENSE") from None
+        except (tarfile.TarError, KeyError, OSError, EOFError, zlib.error) as error:
+            raise LadderError(f"npm's {script.package} cannot be read: {reason(error)}; start again") from None
+
+
+def _member(archive, path):
+    """Return a file's bytes. Raises KeyError where there is none of this name, or a folder."""
+    if (file := archive.extractfile(path)) is None:
+        raise KeyError(f"{path} is no file")
+    return file.read()
