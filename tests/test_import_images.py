@@ -472,7 +472,8 @@ def change_list(old, new):
     ("old", "new", "said"),
     [
         ("path,", "file,", r"^datasets/mine\.csv: its columns are not path, sha256, label, split, group"),
-        (",test,", ",tset,", r"^datasets/mine\.csv: .*: the split 'tset' is neither train nor test"),
+        (",test,", ",tset,", r"^datasets/mine\.csv: line \d+: the split 'tset' is neither train nor test"),
+        ("path,", '"path,', r"^datasets/mine\.csv: not CSV \(.*EOF inside string"),
     ],
 )
 def test_a_list_written_by_hand_is_checked(project, old, new, said):

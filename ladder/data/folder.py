@@ -38,12 +38,16 @@ def read_list(data_set: DataSet) -> pd.DataFrame:
         raise LadderError(f"{path}: {error.strerror}; {again}") from None
     if hashlib.sha256(content).hexdigest() != data_set.source.manifest:
         raise LadderError(f"{path}: not the list that datasets/{data_set.name}.yaml names; {again}")
-    rows = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+    try:
+        rows = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+    except ValueError as error:  # pandas' own errors, and of text that is not UTF-8
+        raise LadderError(f"{path}: not CSV ({' '.join(str(error).split())}); {again}") from None
     if tuple(rows.columns) != COLUMNS:
         raise LadderError(f"{path}: its columns are not {', '.join(COLUMNS)}; {again}")
     if (other := ~rows["split"].isin(SPLITS)).any():
-        row = rows[other].iloc[0]
-        raise LadderError(f"{path}: {row['path']}: the split {row['split']!r} is neither train nor test; {again}")
+        place = int(np.flatnonzero(other)[0])
+        said = f"line {place + 2}: the split {rows['split'].iloc[place]!r:.60} is neither {' nor '.join(SPLITS)}"
+        raise LadderError(f"{path}: {said}; {again}")
     return rows
 
 
