@@ -506,9 +506,8 @@ def test_the_old_page_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
     old, new = ({"index.html": text, f"data/{text.decode()}.js": text} for text in (b"a", b"b"))
     replace_site(old)
     with monkeypatch.context() as patch:
-        patch.setitem(
-            replace_site.__globals__, "write_bytes", fails_at_b
-        )  # another test may have imported the module anew
+        # not by the module's name: another test may have imported the module anew
+        patch.setitem(replace_site.__globals__, "write_bytes", fails_at_b)
         with pytest.raises(LadderError, match="full"):
             replace_site(new)
     assert found() == set(old)
