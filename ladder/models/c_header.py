@@ -17,7 +17,7 @@ from ladder.cards import parameters
 from ladder.compiler import compile_c
 from ladder.lanes.build import CACHE
 from ladder.lanes.resample import resize_weights
-from ladder.models.layers import Trained, not_exported, scale_and_shift, trained_layers
+from ladder.models.layers import Trained, normalisation, not_exported, scale_and_shift, trained_layers
 from ladder.models.prepare import FIELD
 from ladder.models.weights import Model
 
@@ -99,7 +99,7 @@ class _Program:
             ]
             image, self.byte_buffers = "resized", {"resized": count, "between": FIELD * given.size}
             self.call("resize", "image", image, *names, taps, FIELD, given.size, "between")
-        mean, std = (_float(np.ravel(value)[0]) for value in (given.mean, given.std))  # of the only channel
+        mean, std = map(_float, normalisation(given))
         value = f"((float){image}[i] / 255.0f - {mean}) / {std}"
         self.calls.append(f"for (int i = 0; i < {count}; i++) a[i] = {value};")
         self.sizes["a"] = count

@@ -6,10 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ladder.cards import Row, layer_table
+from ladder.cards.recipe import Input
 from ladder.exceptions import LadderError
 from ladder.models.weights import Model
 
 EPS = 1e-5  # of batch normalisation, as ladder/cards/operations.py says
+
+
+def normalisation(given: Input) -> tuple[float, float]:
+    """Return (mean, std) of the only channel of pixels / 255; a recipe may write each as a list of one."""
+    mean, std = (np.ravel(value).tolist() for value in (given.mean, given.std))
+    return mean[0], std[0]
 
 
 @dataclass(frozen=True)

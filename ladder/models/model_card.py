@@ -1,8 +1,7 @@
 """The card of a published model: what it expects, how good it is, and by whom it may be used."""
 
-import numpy as np
-
 from ladder.cards import parameters
+from ladder.models.layers import normalisation
 from ladder.models.prepare import FIELD
 from ladder.models.weights import Model, published_path
 
@@ -13,7 +12,7 @@ def model_card(model: Model, title: str, misread: int, images: int, sha256: str)
     size = recipe.input.size
     resized = f" The network itself resizes it to {size}×{size}." if size != FIELD else ""
     accuracy = 100 * (1 - misread / images)
-    mean, std = (np.ravel(value)[0] for value in (recipe.input.mean, recipe.input.std))  # of the only channel
+    mean, std = normalisation(recipe.input)
     return f"""# {model.name}: {title}
 
 <!-- Made by `python -m commands.publish {model.name} --seed {model.seed}`. -->

@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ladder.lanes.resample import WEIGHT_BITS, resize_weights
-from ladder.models.layers import Trained, not_exported, scale_and_shift, trained_layers
+from ladder.models.layers import Trained, normalisation, not_exported, scale_and_shift, trained_layers
 from ladder.models.prepare import FIELD
 from ladder.models.weights import Model
 
@@ -63,8 +63,9 @@ def _pixels(graph, given):
     pixels = IMAGES if given.size == FIELD else _resized(graph, given.size)
     x = graph.add("Cast", pixels, to=TensorProto.FLOAT)
     x = graph.add("Div", x, graph.constant("white", 255))
-    x = graph.add("Sub", x, graph.constant("mean", given.mean))
-    return graph.add("Div", x, graph.constant("std", given.std))
+    mean, std = normalisation(given)
+    x = graph.add("Sub", x, graph.constant("mean", mean))
+    return graph.add("Div", x, graph.constant("std", std))
 
 
 def _resized(graph, size):
