@@ -10,10 +10,10 @@ A name is `workspace`, a rung with reports in it, a Git revision or a DVC experi
 (`heads/net7` is a branch that has the name of a rung). Reads reports/, params.yaml, rungs/cards/, datasets/ and DVC's
 lock files there, through Git: no checkout, no data, no remote. Writes only the file that --pictures names.
 Exit code: 0; 2 for bad input. With --fail-if or --fail-unless 1 where a loss beyond the tolerance is shown, or a seed
-of the second has collapsed. With --fail-unless not-worse 3 where no such loss is shown but it cannot be ruled out
-either: there are too few seeds, or a rung's results are gone or not of its recipe. With --receipt 1 where a seed that
-is trained again gives other results than the committed ones; it needs the data, and as much time as one run of each
-changed rung.
+of the second has collapsed, also one of a new rung. With --fail-unless not-worse 3 where no such loss is shown but it
+cannot be ruled out either: there are too few seeds, or a rung's results are gone or not of its recipe. A new rung may
+be worse than the one it is judged against: that is a result. With --receipt 1 where a seed that is trained again gives
+other results than the reported ones; it needs the data, and as much time as one run of each changed rung.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         help=f"a loss of accuracy to accept (default: 0 with --fail-if, {TOLERANCE:g} with --fail-unless)",
     )
     parser.add_argument(
-        "--receipt", action="store_true", help="train one random seed of each changed rung of the workspace again"
+        "--receipt", action="store_true", help="train one random seed of each changed rung again (B: workspace or HEAD)"
     )
     parser.add_argument("--json", action="store_true", help="print the same facts as JSON")
     parser.add_argument("--pictures", metavar="FILE.png", help="draw the images that changed most consistently")
@@ -75,7 +75,7 @@ def passes(comparison: Mapping, tolerance: float) -> int:
     """Return FINE, WORSE or UNKNOWN: is a loss of more than `tolerance` points ruled out?"""
     if comparison["same_results"]:
         return FINE
-    if not comparison["new_writers"]:  # one run a side says nothing of the recipes
+    if min(comparison["seeds"]) == 1:  # one run says nothing of its recipe
         return UNKNOWN
     if comparison["high"] < -tolerance:
         return WORSE
@@ -87,15 +87,13 @@ def exit_code(facts: Mapping, asked: argparse.Namespace) -> int:
     if not (asked.fail_if or asked.fail_unless):
         return FINE
     tolerance = asked.tolerance if asked.tolerance is not None else TOLERANCE if asked.fail_unless else 0.0
-    worse, unknown, collapsed = [], [], []
-    for comparison in facts["comparisons"]:
-        name, code = comparison["after"], passes(comparison, tolerance)
-        if any(lost["of"] == name for lost in comparison["collapsed"]):
-            collapsed.append(name)
-        elif code != FINE:
-            (worse if code == WORSE else unknown).append(name)
-    if collapsed:
-        print(f"compare: a seed collapsed: {', '.join(collapsed)}", file=sys.stderr)
+    codes = {comparison["after"]: passes(comparison, tolerance) for comparison in facts["comparisons"]}
+    worse, unknown = ([name for name, code in codes.items() if code == of] for of in (WORSE, UNKNOWN))
+    collapsed = [lost for of in facts["comparisons"] for lost in of["collapsed"] if lost["of"] == of["after"]]
+    collapsed += [lost for new in facts["new_rungs"] for lost in new.get("collapsed", ())]
+    for lost in collapsed:
+        said = f"{lost['misread']:.0f} % of class {lost['class']}, since epoch {lost['since_epoch']}"
+        print(f"compare: a seed collapsed: seed {lost['seed']} of {lost['of']} misreads {said}", file=sys.stderr)
     if worse:
         print(f"compare: worse by more than {tolerance:g} points: {', '.join(worse)}", file=sys.stderr)
     if worse or collapsed:
@@ -107,13 +105,17 @@ def _ruled_out(facts, unknown, tolerance):
     """Return FINE, or UNKNOWN, and say why: what was not compared rules nothing out."""
     reasons = {
         f"a loss of more than {tolerance:g} points is not ruled out; train more seeds": unknown,
-        "not compared, so no loss is ruled out": facts["not_measured"],
+        "not compared, so no loss is ruled out": facts["not_measured"] + _not_measured(facts["new_rungs"]),
         "results are gone, so no loss is ruled out": facts["lost_rungs"],
     }
     for reason, names in reasons.items():
         if names:
             print(f"compare: {reason}: {', '.join(names)}", file=sys.stderr)
     return UNKNOWN if any(reasons.values()) else FINE
+
+
+def _not_measured(new_rungs):
+    return [new["not_measured"] for new in new_rungs if "not_measured" in new]
 
 
 def check_writable(path: Path) -> None:
@@ -133,7 +135,7 @@ def draw(facts: Mapping, path: Path) -> str:
     if not comparisons:
         return "No picture: no test image is fixed or broken."
     data = comparisons[0]["data"]
-    comparisons, test = [of for of in comparisons if of["data"] == data], processed_folder(data) / "test.safetensors"
+    shown, test = [of for of in comparisons if of["data"] == data], processed_folder(data) / "test.safetensors"
     stage = preprocess(data)
     if not test.is_file():
         return f"No picture: it needs {test}; `dvc pull {test.parent}` or `dvc repro {stage}` brings it."
@@ -146,36 +148,45 @@ def draw(facts: Mapping, path: Path) -> str:
         images = load_file(test)["images"]
     except (SafetensorError, KeyError) as error:
         return f"No picture: {test} is damaged ({error}); remove it, then `dvc repro {stage}` makes it again."
-    if len(images) != comparisons[0]["test_images"]:
-        return f"No picture: {test} has {len(images):,} images, the reports are of {comparisons[0]['test_images']:,}."
-    write_bytes(path, pictures.changes(comparisons, images, data == DEFAULT_DATA or read_data_set(data).inverted))
-    return f"Pictures of the most consistent ones: {path}"
+    if len(images) != shown[0]["test_images"]:
+        return f"No picture: {test} has {len(images):,} images, the reports are of {shown[0]['test_images']:,}."
+    write_bytes(path, pictures.changes(shown, images, data == DEFAULT_DATA or read_data_set(data).inverted))
+    drawn = min(len(shown), pictures.CHANGES)
+    most = f" of the first {drawn} of {len(comparisons)} comparisons" if drawn < len(comparisons) else ""
+    return f"Pictures of the most consistent ones{most}: {path}"
 
 
 def main(given: Sequence[str] | None = None) -> int:
     """Print the comparison and return the exit code."""
     asked = arguments(given)
-    if asked.receipt and asked.after != WORKSPACE:
-        raise LadderError(f"--receipt trains what the workspace has; check out {asked.after} first")
+    if asked.receipt and asked.after not in (WORKSPACE, "HEAD"):
+        raise LadderError(f"--receipt trains with the code that is checked out; check out {asked.after} first")
     if asked.pictures is not None:
         check_writable(Path(asked.pictures))
-    facts = compare_snapshots(find(asked.before), find(asked.after))
+    after = find(asked.after)
+    facts = compare_snapshots(find(asked.before), after)
+    # first, since nobody looks for a fault at the end of a long text
+    receipts = _receipts(after, facts) if asked.receipt else iter(())
     if asked.pictures is not None:
         facts["pictures"] = draw(facts, Path(asked.pictures))
     print(json.dumps(facts, indent=2) if asked.json else markdown(facts))
-    confirmed = _confirmed(facts) if asked.receipt else True
+    confirmed = True
+    for equal, said in receipts:
+        print(f"\n{said}", flush=True)
+        confirmed &= equal
     return exit_code(facts, asked) if confirmed else WORSE
 
 
-def _confirmed(facts):
-    """Print a receipt for the results of each changed rung; return whether all come out again."""
-    from ladder.comparison.receipt import receipt  # imports torch, which takes seconds
+def _receipts(after, facts):
+    """Return an iterator that makes a receipt for the results of each changed rung, one after the other.
 
-    changed = [of["rung"] for of in facts["comparisons"]] + [of["rung"] for of in facts["new_rungs"]]
-    found = [receipt(rung) for rung in changed]
-    for _, said in found:
-        print(f"\n{said}")
-    return all(equal for equal, _ in found)
+    Raises LadderError at once where one cannot be made.
+    """
+    from ladder.comparison import receipt  # imports torch, which takes seconds
+
+    changed = [of["rung"] for of in facts["comparisons"] + facts["new_rungs"] if "not_measured" not in of]
+    reported = [receipt.read(after, rung) for rung in changed]
+    return map(receipt.receipt, reported)
 
 
 def run() -> int:

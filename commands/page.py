@@ -1,7 +1,7 @@
 """Build the page: the ladder to look at and to try, as one folder that opens from a file, without a network.
 
 Usage:  python -m commands.page
-Reads:  reports/, rungs/cards/, datasets/, params.yaml; where they are there: docs/records.yaml, data/sets/ (pictures of
+Reads:  reports/, rungs/cards/, datasets/; where they are there: docs/records.yaml, data/sets/ (pictures of
         test images), models/, data/models/ and .runs/ (networks that read a digit)
 Writes: site/, anew; open site/index.html. .page/, what the compiler and npm keep
 """
@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ladder import cards
 from ladder.command import parser, run_stage
-from ladder.data.data_set import target_of
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
 
@@ -24,7 +22,7 @@ SITE = Path("site")
 CACHE = Path(__file__).parents[1] / ".page"  # beside the code, as .lanes/ is
 
 
-def data_of(data: "DataSet", target: float | None) -> dict[str, object]:
+def data_of(data: "DataSet") -> dict[str, object]:
     """Return {name: content} of a data set's files: its ladder, rungs, pairs, networks and test images."""
     from ladder.site import facts, networks
     from ladder.site.data_sets import read_images, read_reports
@@ -36,7 +34,7 @@ def data_of(data: "DataSet", target: float | None) -> dict[str, object]:
     found = [networks.packed(network) for network in networks.networks(data, reports)]
     shown = [{key: network[key] for key in ("rung", "seed", "parameters", "accuracy")} for network in found]
     content = {
-        "ladder": facts.ladder_facts(data, reports, target) | {"networks": shown, "pictures": images is not None},
+        "ladder": facts.ladder_facts(data, reports) | {"networks": shown, "pictures": images is not None},
         "pairs": facts.pair_facts(reports),
         "writers": facts.writers_of(reports),
     }
@@ -62,7 +60,6 @@ def replace_site(files: Mapping[str, bytes]) -> None:
 
 def main(given: list[str] | None = None) -> None:
     parser("commands.page", __doc__).parse_args(given)
-    params = cards.read_params()
     # these import torch, which takes seconds
     from ladder.site.charts import chart_scripts
     from ladder.site.data_sets import data_sets
@@ -72,7 +69,7 @@ def main(given: list[str] | None = None) -> None:
     shown = data_sets()
     data = {"sets": [{"name": one.name, "title": one.title} for one in shown], "kernels": web_assembly(CACHE)}
     for one in shown:
-        data |= data_of(one, target_of(one.name, params))
+        data |= data_of(one)
     files = page_files(chart_scripts(CACHE), data)
     replace_site(files)
     pictures = sum(len(content) for path, content in files.items() if path.endswith("/images.js"))

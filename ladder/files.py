@@ -7,7 +7,7 @@ import functools
 import io
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,8 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        os.close(handle)
-        temporary = Path(name)
-        temporary.write_bytes(content)
-        temporary.chmod(0o644)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+        temporary.write_bytes(content)  # with the rights that the user's umask gives to new files
         _flush(temporary)
         temporary.replace(path)
         _flush(path.parent)

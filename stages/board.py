@@ -4,7 +4,6 @@ Usage:      python -m stages.board
 Reads:      reports/rungs/<rung>/{recipe.yaml,metrics.json,curves.csv,errors.csv} of every rung that was climbed,
             reports/data.json, rungs/cards/, docs/records.yaml, the times in benchmarks/ that it names; the same in
             reports/<data set>/ of rungs on further data sets
-Parameters: data, evaluate.target
 Writes:     reports/ladder.csv (one row a rung), reports/ladder.md (the same for people; rungs on several data sets),
             reports/ladder_steps.png, reports/ladder_parameters.png,
             and the parts of README.md and docs/records.md between their two `ladder` marks
@@ -12,7 +11,6 @@ Writes:     reports/ladder.csv (one row a rung), reports/ladder.md (the same for
 
 from pathlib import Path
 
-from ladder import cards
 from ladder.board import records
 from ladder.board.page import (
     CLIMB,
@@ -28,7 +26,7 @@ from ladder.board.page import (
 )
 from ladder.board.rows import facts
 from ladder.command import parser, run_stage
-from ladder.data.data_set import target_of
+from ladder.data.data_set import read_data_set
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes, write_text
 from ladder.paths import DEFAULT_DATA
@@ -38,14 +36,14 @@ def main(given: list[str] | None = None) -> None:
     parser("stages.board", __doc__).parse_args(given)
     from ladder.board import pictures  # matplotlib takes half a second, which a test of the texts saves
 
-    target = target_of(DEFAULT_DATA, cards.read_params())
+    known, reports = read_ladder()
+    if not reports:
+        raise LadderError(f"no rung has been climbed: there is no reports/rungs/<rung>/metrics.json; `{CLIMB}`")
+    target = read_data_set(DEFAULT_DATA).target
     if target is None:
         raise LadderError(
             f"datasets/{DEFAULT_DATA}.yaml: it has no `target`, which the board needs; add one, in percent"
         )
-    known, reports = read_ladder()
-    if not reports:
-        raise LadderError(f"no rung has been climbed: there is no reports/rungs/<rung>/metrics.json; `{CLIMB}`")
     rows = facts(known, reports)
     readme, late = Path(README).read_text(encoding="utf-8"), behind(reports)
     written = texts(rows, known, target, readme, late, rows_elsewhere())

@@ -4,7 +4,6 @@ Usage:      python -m stages.climb <rung> --seeds <number>
             python -m stages.climb <rung> --data <data set> --seeds <number>
 Reads:      reports/rungs/<rung>/recipe.yaml, data/sets/mnist/processed/, datasets/mnist.yaml; on a further data set
             reports/<data set>/<rung>/recipe.yaml and what lies under its name
-Parameters: data, evaluate.target
 Writes:     beside recipe.yaml metrics.json, curves.csv and errors.csv, in the form that `evaluate` gives to reports/
 
 Runs that are in .runs/ already are only measured, whichever pipeline or command trained them.
@@ -14,7 +13,7 @@ import argparse
 from itertools import repeat
 
 from ladder import cards, command, machine
-from ladder.data.data_set import target_of
+from ladder.data.data_set import read_data_set
 from ladder.data.splits import read_split
 from ladder.evaluation.metrics import headline
 from ladder.evaluation.tables import evaluation_of, history_rows, write_results
@@ -45,7 +44,7 @@ def measure_run(recipe: cards.Recipe, seed: int):
 def main(given: list[str] | None = None) -> None:
     asked = arguments(given)
     recipe = read_plan(rung_on(asked.data, asked.rung))
-    target = target_of(recipe.data, cards.read_params())
+    target = read_data_set(recipe.data).target
     seeds = range(asked.seeds)
     # these import torch, which takes seconds
     from ladder.runs import store

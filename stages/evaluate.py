@@ -17,7 +17,7 @@ import pandas as pd
 
 from ladder import cards, machine
 from ladder.command import parser, run_stage
-from ladder.data.data_set import read_data_set, target_of
+from ladder.data.data_set import read_data_set
 from ladder.data.splits import read_split
 from ladder.evaluation.metrics import headline
 from ladder.evaluation.tables import CONFUSION, ERRORS, confusion_rows, evaluation_of, read_history, write_results
@@ -47,7 +47,8 @@ def main(given: list[str] | None = None) -> None:
     with process_pool(machine.side_by_side(recipe, params.seeds)) as executor:
         measured = dict(zip(seeds, executor.map(measure_seed, repeat(recipe), seeds), strict=True))
     data_set = read_data_set(recipe.data)
-    target, test = target_of(data_set.name, params), read_split("test", recipe.data)
+    target = data_set.target if params.evaluate.target is None else params.evaluate.target
+    test = read_split("test", recipe.data)
     images, labels = test.images.numpy(), test.labels.numpy()
     history = read_history(REPORTS / "history.csv")
     confusion = confusion_rows(measured, labels, recipe.images.classes)

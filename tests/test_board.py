@@ -19,7 +19,7 @@ from ladder import cards
 from ladder.board import page
 from ladder.board import pictures as board_pictures
 from ladder.board.rows import facts, in_order, with_q
-from ladder.data.data_set import target_of
+from ladder.data.data_set import read_data_set
 from ladder.exceptions import LadderError
 from ladder.files import dump_yaml
 from stages import board
@@ -30,12 +30,12 @@ README = f"# Mine\n\nbefore\n\n{page.START}\nold\n{page.END}\n\nafter\n"
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A folder with a README, parameters, and no rung."""
+    """A folder with a README, the cards of the data sets, and no rung."""
     monkeypatch.chdir(tmp_path)
     Path("reports").mkdir()
     Path("rungs/cards").mkdir(parents=True)
     Path("reports/data.json").write_text(json.dumps({"test_images": IMAGES}))
-    Path("params.yaml").write_text("model: skeleton\nseeds: 1\nevaluate:\n  target: 99.4\n")
+    shutil.copytree(REPOSITORY / "datasets", "datasets")
     Path("README.md").write_text(README)
     return tmp_path
 
@@ -269,10 +269,8 @@ def test_nothing_climbed_or_no_readme_is_one_line(project):
 def test_a_data_set_without_a_target_is_one_line(project):
     card("skeleton")
     climb("skeleton", 60, 64)
-    shutil.copytree(REPOSITORY / "datasets", "datasets")
     mnist = Path("datasets/mnist.yaml")
     mnist.write_text("".join(line for line in mnist.open() if not line.startswith("target:")))
-    Path("params.yaml").write_text("model: skeleton\nseeds: 1\n")
     assert_one_clear_line(run_module("stages.board", project), "board: datasets/mnist.yaml: it has no `target`")
     assert not list(Path("reports").glob("ladder*"))
 
@@ -442,7 +440,7 @@ def stale():
     known, reports = page.read_ladder()
     readme = Path("README.md").read_text(encoding="utf-8")
     late = page.behind(reports)
-    target = target_of("mnist", cards.read_params())
+    target = read_data_set("mnist").target
     written = page.texts(facts(known, reports), known, target, readme, late, page.rows_elsewhere())
     return [
         path for path in written if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != written[path]

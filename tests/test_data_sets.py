@@ -25,7 +25,7 @@ from ladder.cards.ladder_params import DataSets, read_all_seeds, read_data_sets
 from ladder.cards.params import Params
 from ladder.comparison.parsing import test_set_of as read_test_set
 from ladder.data import idx
-from ladder.data.data_set import IDX_FILES, data_set_names, read_data_set, target_of, with_article
+from ladder.data.data_set import IDX_FILES, data_set_names, read_data_set, with_article
 from ladder.data.holdout import holdout_mask
 from ladder.data.splits import Split
 from ladder.data.synthetic import synthetic_digits
@@ -158,18 +158,6 @@ def test_a_good_card_of_a_colour_folder(tmp_path):
 def test_articles():
     names = ["8", "3", "11", "18", "80", "118", "ankle boot", "trouser", "T-shirt or top", "Axe"]
     assert [with_article(name).split()[0] for name in names] == ["an", "a", "an", "an", "an", "a", "an", "a", "a", "an"]
-
-
-def test_the_target_is_the_data_sets_unless_params_give_one_for_it(monkeypatch):
-    monkeypatch.chdir(REPOSITORY)
-
-    def params(**said):
-        return Params.model_validate({"model": "net9", "seeds": 1} | said)
-
-    assert target_of("mnist", params()) == 99.4
-    assert target_of("mnist", params(evaluate={"target": 98})) == 98
-    assert target_of("fashion_mnist", params(evaluate={"target": 98})) == 91
-    assert target_of("fashion_mnist", params(data="fashion_mnist", evaluate={"target": 90})) == 90
 
 
 BAD_LADDERS = {
@@ -478,10 +466,12 @@ def test_what_takes_long_or_much_memory_is_told_before():
         "log_softmax",
     ]
     wide = of_kind(cards.Images(), epochs=1000, batch_size=10_000, network=network)
-    long, much = needs.told([(wide, 0)], data._replace(labels=data.labels.repeat(6000)), 2)
+    many = data._replace(labels=data.labels.repeat(6000))
+    long, much = needs.told([(wide, 0)], many, 2)
     assert re.match(r"this takes about \d+ h \d\d min, 2 runs side by side$", long)
     maps = 784 + 500 * 26 * 26 + 500 + 500 + 10 + 10  # of an image: the input and what each layer gives
     assert f"this takes up to {(7840 + 2 * (0.7e9 + 4 * 3 * 10_000 * maps)) / 1e9:.1f} GB of memory for 2 runs" in much
+    assert list(needs.told([(wide, 999)], many, 2)) == [much], "one epoch of a thousand is left"
 
 
 # --- the stages -----------------------------------------------------------------------------------------------------

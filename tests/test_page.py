@@ -28,6 +28,7 @@ from projects import REPOSITORY, TEST_IMAGES, assert_one_clear_line, run_module
 
 from commands.page import replace_site
 from ladder import cards
+from ladder.data import packages
 from ladder.data.tensors import read_tensors, write_tensors
 from ladder.evaluation.numbers import interval, number
 from ladder.exceptions import LadderError
@@ -562,8 +563,8 @@ def test_a_package_that_is_no_whole_one_is_one_line(tmp_path, monkeypatch, conte
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(charts, "SCRIPTS", (Script("small@1", "build/small.js", "0" * 64),))
-    monkeypatch.setattr(charts.shutil, "which", lambda program: program)
-    monkeypatch.setattr(charts.subprocess, "run", npm_pack)
-    with pytest.raises(LadderError, match=r"^npm's small@1 cannot be read: .+; start again$") as told:
+    monkeypatch.setattr(packages.shutil, "which", lambda program: program)
+    monkeypatch.setattr(packages.subprocess, "run", npm_pack)
+    with pytest.raises(LadderError, match=r"^npm's small@1, .+ cannot be had: .+; start again$") as told:
         chart_scripts(tmp_path)
     assert "\n" not in str(told.value)

@@ -5,7 +5,8 @@ import shutil
 import pytest
 from projects import run_module
 
-from ladder.comparison.receipt import receipt
+from ladder.comparison.receipt import read, receipt
+from ladder.comparison.snapshots import find
 from ladder.exceptions import LadderError
 
 
@@ -23,19 +24,29 @@ def climbed(trained, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_seed_comes_out_again_and_one_changed_digit_is_noticed(climbed):
+    reported = read(find("workspace"), "quick")
+    assert reported.seeds == [0, 1]
     for seed in (0, 1):
-        equal, said = receipt("quick", seed)
+        equal, said = receipt(reported, seed)
         assert equal, said
         assert said.startswith(f"receipt: quick, seed {seed}, 2 epochs trained again: ")
-    assert receipt("quick")[0]
+        assert said.endswith(", as reported in workspace")
+    assert receipt(reported)[0]
     path = climbed / "reports/rungs/quick/errors.csv"
     first, *lines = path.read_text().splitlines()
     changed = next(number for number, line in enumerate(lines) if line.startswith("1,"))
     lines[changed] = lines[changed][:-1] + ("1" if lines[changed][-1] != "1" else "2")
     path.write_text("\n".join([first, *lines]) + "\n")
-    assert receipt("quick", 0)[0]
-    equal, said = receipt("quick", 1)
+    reported = read(find("workspace"), "quick")
+    assert receipt(reported, 0)[0]
+    equal, said = receipt(reported, 1)
     assert not equal
-    assert ", but committed is " in said
-    with pytest.raises(LadderError, match="has no seed 7; it has 0, 1"):
-        receipt("quick", 7)
+    assert ", but reported in workspace is " in said
+
+
+@pytest.mark.slow
+def test_without_images_it_says_at_once_what_makes_them(climbed):
+    path = climbed / "data/sets/mnist/processed/train.safetensors"
+    path.unlink()
+    with pytest.raises(LadderError, match=rf"^a receipt needs {path.relative_to(climbed)}; `dvc repro .*@mnist` makes"):
+        read(find("workspace"), "quick")

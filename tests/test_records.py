@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def project(tmp_path, monkeypatch):
     for folder in ("reports", "rungs/cards", "docs", "benchmarks"):
         Path(folder).mkdir(parents=True)
     Path("reports/data.json").write_text(json.dumps({"test_images": IMAGES}))
-    Path("params.yaml").write_text("model: old\nseeds: 1\nevaluate:\n  target: 99.4\n")
+    shutil.copytree(REPOSITORY / "datasets", "datasets")
     Path("README.md").write_text(MARKS)
     Path("docs/records.md").write_text(MARKS)
     Path("benchmarks/new.txt").write_text(TIMES.format("new"))

@@ -6,6 +6,7 @@ import random
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -99,6 +100,16 @@ def test_a_run_killed_while_it_writes_an_epoch_ends_with_the_same_bytes(whole, t
     assert len(list(tmp_path.rglob("epoch-*"))) == (step + 1) // 4  # the fourth step comes after the rename
     train(tmp_path)
     assert stored(tmp_path) == whole[0]
+
+
+def test_a_written_file_has_the_rights_that_the_umask_leaves(tmp_path):
+    before = os.umask(0o027)
+    try:
+        files.write_bytes(tmp_path / "new", b"content")
+    finally:
+        os.umask(before)
+    assert stat.filemode((tmp_path / "new").stat().st_mode) == "-rw-r-----"
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
 def test_a_disk_that_fills_while_an_epoch_is_written_costs_nothing_finished(whole, tmp_path):

@@ -57,7 +57,7 @@ def compare(before: Report, after: Report) -> dict:
         "same_results": _same_results(before, after),
         **_judged(before, after),
         "metrics": _rows(before, after),
-        "collapsed": [lost for report in (before, after) for lost in collapsed(report)],
+        "collapsed": [lost for report in (before, after) for lost in collapsed(report, _labels(before, after))],
         "images": {"fixed": fixed, "broken": broken, "net": len(fixed) - len(broken)},
         "recipe": recipe_changes(before.recipe, after.recipe),
         "one_recipe": one_recipe(before.recipe, after.recipe),
@@ -66,20 +66,23 @@ def compare(before: Report, after: Report) -> dict:
     }
 
 
-def collapsed(report: Report) -> list[dict]:
+def collapsed(report: Report, labels: np.ndarray | None = None) -> list[dict]:
     """Return the seeds of a Report that misread at least half of the images of a class after the last epoch.
 
-    Each has its name, the class, the percentage of its images that are misread, and the first epoch from which on the
-    seed's accuracy stays as low as without half of that class.
+    labels: int [images], where the report does not know them itself; where nobody does, no seed is found. Each seed
+    has the report's name, the class's name, the percentage of its images that are misread, and the first epoch from
+    which on the seed's accuracy stays as low as without half of that class.
     """
-    if report.test.labels is None:
+    labels = report.test.labels if report.test.labels is not None else labels
+    if labels is None:
         return []
     found = []
     for seed, (misread, curve) in enumerate(zip(report.misread, report.curves, strict=True)):
-        for label, members in enumerate(np.bincount(report.test.labels).tolist()):
-            lost = int(misread[report.test.labels == label].sum())
+        for label, members in enumerate(np.bincount(labels).tolist()):
+            lost = int(misread[labels == label].sum())
             if members and 2 * lost >= members:
-                about = {"of": report.name, "seed": seed, "class": label, "misread": 100 * lost / members}
+                name = report.test.classes[label]
+                about = {"of": report.name, "seed": seed, "class": name, "misread": 100 * lost / members}
                 found.append(about | {"since_epoch": _low_since(curve, 100 - 50 * members / len(misread))})
     return found
 
@@ -143,6 +146,7 @@ def _new_rung(snapshot, rung):
         PRIMARY.key: mean,
         f"{PRIMARY.key}_sd": deviation,
         "parameters": report.metrics.get("parameters"),
+        "collapsed": collapsed(report),
     }
 
 
@@ -189,17 +193,17 @@ def _judged(before, after):
         return _interval(ends) | {"verdict": stats.DIFFER if differ else stats.OPEN, "new_writers": None}
     old, new, step = before.by_seed[PRIMARY.key], after.by_seed[PRIMARY.key], PRIMARY.step(before.misread.shape[1])
     difference, groups = stats.welch(old, new, step), _groups(before, after)
+    lone = min(len(old), len(new)) == 1  # its noise is not known: borrowed from the other side, it may be far off
     writers = stats.new_writers(before.misread, after.misread, groups)
-    seeds = min(len(side) for side in (old, new) if len(side) > 1)  # a lone seed borrows the other side's noise
-    smallest = stats.smallest_shown(difference.error, seeds)
+    smallest = stats.smallest_shown(difference.error, min(len(old), len(new)))
     settle = stats.seeds_to_settle(difference.change, stats.seed_deviation(old, new, step))
     return _interval(difference.interval) | {
-        "verdict": difference.verdict(),
+        "verdict": stats.OPEN if lone else difference.verdict(),
         "p": difference.p,
         "margin": difference.margin,
         "again": difference.again,
         "to_settle": {"seeds": settle, "smallest_shown": smallest},
-        "new_writers": _interval(writers.interval) | {"verdict": writers.verdict()},
+        "new_writers": _interval(writers.interval) | {"verdict": stats.OPEN if lone else writers.verdict()},
         "writers_known": groups is not None,
         "other_images": after.test.others if groups is not None else "other test images",
     }
@@ -207,6 +211,11 @@ def _judged(before, after):
 
 def _interval(interval):
     return dict(zip(("change", "low", "high"), interval, strict=True))
+
+
+def _labels(*reports):
+    """Return the label of each test image, int [images], as any of the reports knows it, or None."""
+    return next((report.test.labels for report in reports if report.test.labels is not None), None)
 
 
 def _groups(before, after):
@@ -228,17 +237,23 @@ def _repeated(metric: Metric, before: Report, after: Report) -> dict:
     """Return the facts on a metric that each seed has: its interval too, where some side has several seeds."""
     old, new, step = before.by_seed[metric.key], after.by_seed[metric.key], metric.step(before.misread.shape[1])
     row = _row(metric.key, fmean(old), fmean(new))
-    if metric.key == "loss" and _loss(before) != _loss(after):
+    if metric.key == "loss" and _minimised(before.recipe) != _minimised(after.recipe):
         return row | {"change": None, "not_compared": "they minimise different losses"}
     if len(old) + len(new) > 2:
         row |= _interval(stats.welch(old, new, step).interval)
     return row
 
 
-def _loss(report):
-    """Return the name of what a recipe minimises: cross-entropy is the negative log likelihood of a softmax."""
-    name = report.recipe.get("loss")
-    return "nll" if name == "cross_entropy" else name
+def _minimised(recipe):
+    """Return what tells whether two recipes minimise the same: the loss, what it is given, and the label smoothing.
+
+    Cross-entropy is the negative log-likelihood of a log-softmax. Behind a log-softmax it changes nothing; behind a
+    softmax it is another loss.
+    """
+    loss, ending = recipe.get("loss"), (recipe.get("network") or [None])[-1]
+    if loss == "cross_entropy" and ending != "softmax":
+        loss, ending = "nll", "log_softmax"
+    return loss, ending if ending in ("softmax", "log_softmax") else None, recipe.get("label_smoothing") or 0
 
 
 def _row(key, before, after):

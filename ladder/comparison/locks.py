@@ -2,15 +2,13 @@
 
 import functools
 import hashlib
-import operator
 from pathlib import PurePosixPath
 
 import yaml
 
 from ladder.comparison.parsing import yaml_mapping
-from ladder.comparison.snapshots import DATA_CARDS, FOLDER, LADDERS_LOCK, LOCK, PARAMS, RUNGS, Snapshot
+from ladder.comparison.snapshots import FOLDER, LADDERS_LOCK, LOCK, PARAMS, RUNGS, Snapshot
 from ladder.exceptions import LadderError
-from ladder.paths import DEFAULT_DATA
 
 
 class NotMeasuredError(LadderError):
@@ -23,13 +21,13 @@ def check_up_to_date(snapshot: Snapshot, folder: str, recipe: str) -> None:
     This happens between a new plan and the end of training. Results may also be of other parameters: params.yaml was
     changed, and nothing has run since. Without a lock file nothing is known, and nothing said.
     """
-    own, place = folder == FOLDER, PurePosixPath(folder)
-    lock, stage = (LOCK, "evaluate") if own else (LADDERS_LOCK, _climb(place))
+    own = folder == FOLDER
+    lock, stage = (LOCK, "evaluate") if own else (LADDERS_LOCK, _climb(PurePosixPath(folder)))
     used = _used_recipe(snapshot.files.get(lock, ""), stage, f"{folder}/recipe.yaml")
     if used is None:
         return
     other = "another recipe.yaml" if used != hashlib.md5(recipe.encode(), usedforsecurity=False).hexdigest() else None
-    if changed := _changed_parameters(snapshot) if own else _changed_of_rung(snapshot, place, stage):
+    if changed := _changed_parameters(snapshot) if own else []:
         other = f"other values of {', '.join(changed)} than {PARAMS} has"
     if other:
         together = f"commit {PARAMS}, reports/ and the lock files together"
@@ -53,46 +51,16 @@ def _used_recipe(lock, stage, path):
 
 def _changed_parameters(snapshot):
     """Return the keys of params.yaml whose values are not those that the pipeline's stages ran with last."""
-    # the lock not by `_locked`, whose quick reader takes 1e-05, as DVC writes it, for text;
-    # `evaluate` last: where a new plan is still to be trained, it has the older ones
-    return _changed(snapshot, LOCK, lambda: _mapping(snapshot, LOCK), ("plan", "evaluate"))
-
-
-def _changed_of_rung(snapshot, folder, stage):
-    """Return ['evaluate'] where a rung was measured with another target than params.yaml has for its data set now."""
-    data = DEFAULT_DATA if folder.match(f"{RUNGS}/*") else folder.parts[-2]
-    if PARAMS in snapshot.files and _mapping(snapshot, PARAMS).get("data", DEFAULT_DATA) != data:
-        return []  # those of another data set are held against that one's own target
-    own = _own_target(snapshot, data)
-    locked = functools.partial(_locked, snapshot.files[LADDERS_LOCK])
-    return _changed(snapshot, LADDERS_LOCK, locked, (stage,), functools.partial(_other_target, own=own))
-
-
-def _changed(snapshot, lock, read_lock, stages, differ=operator.ne):
-    """Return the keys of params.yaml whose values differ from those that a lock file has of the stages."""
     if PARAMS not in snapshot.files:
         return []
-    now, locked, used = _mapping(snapshot, PARAMS), read_lock(), {}
+    # the lock not by `_locked`, whose quick reader takes 1e-05, as DVC writes it, for text
+    now, locked, used = _mapping(snapshot, PARAMS), _mapping(snapshot, LOCK), {}
     try:
-        for stage in stages:
+        for stage in ("plan", "evaluate"):  # where a new plan is still to be trained, `evaluate` has the older ones
             used |= locked["stages"].get(stage, {}).get("params", {}).get(PARAMS, {})
     except (AttributeError, TypeError):
-        raise LadderError(f"{snapshot.name}: {lock} is not as DVC writes it; restore it from Git") from None
-    return [str(key) for key, value in used.items() if differ(now.get(key), value)]
-
-
-def _own_target(snapshot, data):
-    """Return the target on a data set's card, or None where there is none."""
-    card = f"{DATA_CARDS}/{data}.yaml"
-    return _mapping(snapshot, card).get("target") if card in snapshot.files else None
-
-
-def _other_target(now, used, own):
-    """Return whether two mappings `evaluate` ask for different targets. `own` holds where one is empty; None: any."""
-    if not isinstance(now, dict) or not isinstance(used, dict):
-        return now != used
-    targets = [own if of.get("target") is None else of["target"] for of in (now, used)]
-    return None not in targets and targets[0] != targets[1]
+        raise LadderError(f"{snapshot.name}: {LOCK} is not as DVC writes it; restore it from Git") from None
+    return [str(key) for key, value in used.items() if now.get(key) != value]
 
 
 def _mapping(snapshot, file):

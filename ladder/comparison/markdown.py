@@ -13,6 +13,9 @@ HEAD = ("metric", "before", "after", "change", "95 % interval")
 SHOWN = 10  # images fixed, and as many broken
 LINES, LETTERS = 40, 200  # changed lines of a file, and of each its letters
 ROOM = 60_000  # letters; GitHub takes 65,536 in a comment
+ENOUGH = "at least 3 seeds, better 5"
+TWO_VERSIONS = "run by two versions of this project that compute different bits"
+SAME_RECIPE = f"**Both are of the same recipe**, {TWO_VERSIONS}."
 MENTION_BREAK = "\u200b"  # a space without width
 
 
@@ -44,11 +47,22 @@ def escaped(text: str) -> str:
 
 
 def _verdicts(comparisons):
-    """Return a list of all verdicts, where there are several."""
+    """Return a list of all verdicts, where there are several: what is worse first, what is not known yet next."""
     if len(comparisons) < 2:
         return []
-    listed = "\n".join(" ".join([f"- {_sentence(comparison)}", *_one_recipe(comparison)]) for comparison in comparisons)
-    return [f"{listed}\n\nWhere nothing differs, up to 1 verdict in 20 says better or worse by chance."]
+    first = {WORSE: 0, OPEN: 1, DIFFER: 1}
+    ordered = sorted(comparisons, key=lambda of: 3 if of["same_results"] else first.get(of["verdict"], 2))
+    of_versions = [of for of in ordered if _one_recipe(of)]
+    each = [
+        f"- {_sentence(of)}{f' {SAME_RECIPE}' if of in of_versions and len(of_versions) == 1 else ''}" for of in ordered
+    ]
+    together = (
+        [f"In {len(of_versions)} of them both sides are of the same recipe, {TWO_VERSIONS}."]
+        if len(of_versions) > 1
+        else []
+    )
+    chance = "Where nothing differs, about 1 verdict in 20 says better or worse by chance."
+    return ["\n\n".join(["\n".join(each), *together, chance])]
 
 
 def _within_room(sections, first):
@@ -76,8 +90,10 @@ def _new_rung(new, where):
             f"{reached} Compared with {new['baseline']}, against which it is judged:\n\n{_section(new['comparison'])}"
         )
     if new["baseline"]:
-        return f"{reached} It is judged against {new['baseline']}, which has no reports there."
-    return f"{reached} Its card names no rung to compare it with."
+        reached += f" It is judged against {new['baseline']}, which has no reports there."
+    else:
+        reached += " Its card names no rung to compare it with."
+    return "\n\n".join([reached, *_collapses(new)])
 
 
 def _fault(text):
@@ -129,6 +145,8 @@ def _holds(comparison):
     """Return what is known of other people's digits, or of other test images where nobody knows who made them."""
     other, whose = comparison["new_writers"], escaped(comparison["other_images"])
     ends = interval(other, PRIMARY.decimals)
+    if ends == interval(comparison, PRIMARY.decimals):
+        return f"the same on {whose}"
     if comparison["verdict"] not in (BETTER, WORSE):
         return f"on {whose} {ends}"
     if other["verdict"] == comparison["verdict"]:
@@ -137,18 +155,23 @@ def _holds(comparison):
 
 
 def _borrowed(comparison):
+    lone = _lone(comparison)
+    return f"; **one seed says nothing of the noise of {lone}**, which is taken to be the other's" if lone else ""
+
+
+def _lone(comparison):
+    """Return the name of the side that has one seed, or None."""
     sides = zip(("before", "after"), comparison["seeds"], strict=True)
-    lone = [escaped(comparison[side]) for side, seeds in sides if seeds == 1]
-    return f"; **seed noise of {lone[0]} is unknown** (one seed) and taken to be the other's" if lone else ""
+    return next((escaped(comparison[side]) for side, seeds in sides if seeds == 1), None)
 
 
-def _collapses(comparison):
-    """Return a line on each seed that lost a class: its mean is then one of two kinds of runs."""
+def _collapses(facts):
+    """Return a line on each seed of a comparison or a new rung that lost a class: a mean is then one of two kinds."""
     return [
         f"**Seed {lost['seed']} of {escaped(lost['of'])} collapsed**: it misreads {number(lost['misread'], 0)} % of "
-        f"class {escaped(comparison['classes'][lost['class']])}, since epoch {lost['since_epoch']}. "
+        f"class {escaped(lost['class'])}, since epoch {lost['since_epoch']}. "
         "A mean over such seeds tells little."
-        for lost in comparison["collapsed"]
+        for lost in facts["collapsed"]
     ]
 
 
@@ -172,23 +195,24 @@ def _versions(comparison):
 def _one_recipe(comparison):
     if comparison["same_results"] or not comparison["one_recipe"]:
         return []
-    return ["**Both are of the same recipe**, run by two versions of this project that compute different bits."]
+    return [SAME_RECIPE]
 
 
 def _what_next(comparison):
     """Return what to do: how many seeds would settle an open question, how sure a clear one is."""
     if not comparison["new_writers"]:
-        return ["What to do: train at least 3 seeds a side, better 5."]
+        return [f"What to do: train {ENOUGH} on each side."]
     if comparison["verdict"] in (BETTER, WORSE):
         again = 100 * comparison["again"]
         often = "more than 99" if again > 99 else number(again, 0)
+        weak = "**This is weak evidence**: if" if comparison["again"] < POWER else "If"
         return [
-            f"If change and noise are as estimated, a repetition with new seeds says so again in {often} % of cases."
+            f"{weak} change and noise are as estimated, {often} of 100 repetitions with new seeds would say so again."
         ]
     if comparison["verdict"] == AS_GOOD:
         return []
     return [
-        f"What the images say: {_counts(comparison['images'])}, each by more than half of the seeds.",
+        f"What the images say: {_misread(comparison)}.",
         f"What to do: {_to_settle(comparison)}",
     ]
 
@@ -196,12 +220,15 @@ def _what_next(comparison):
 def _to_settle(comparison):
     if comparison["collapsed"]:  # the number of seeds would be that for normal noise
         return "train more seeds to see how often one collapses, and judge the recipes by that."
+    if lone := _lone(comparison):
+        return f"train {lone} from {ENOUGH}."
     seeds = comparison["to_settle"]["seeds"]
     smallest = number(comparison["to_settle"]["smallest_shown"], PRIMARY.decimals)
     more = "more than 1,000 seeds" if seeds is None else f"{seeds} seeds"
+    often = f"{100 * POWER:g} of 100 cases"
     return (
-        f"{more} a side would settle it with {100 * POWER:g} % power, if the true change is the one seen. "
-        f"As many seeds as now show a change of {smallest} points or more."
+        f"train {more} on each side. If the true change is the one seen, that shows it in {often}. "
+        f"With as many seeds as now, a true change of {smallest} points or more would show as often."
     )
 
 
@@ -210,11 +237,19 @@ def _step(comparison):
     step = comparison.get("step")  # a step has none itself
     if not step:
         return []
-    return [" ".join([f"Judged against {escaped(step['before'])}: {_sentence(step)}", *_versions(step)])]
+    against = f"Against {escaped(step['before'])}, by which its card judges it"
+    return [" ".join([f"{against}: {_sentence(step)}", *_versions(step)])]
 
 
 def _counts(images):
     return f"{len(images['fixed'])} fixed, {len(images['broken'])} broken, net {number(images['net'], 0, '+')}"
+
+
+def _misread(comparison):
+    """Return how many images are misread, and how many of them are others than before."""
+    row = next(row for row in comparison["metrics"] if row["metric"] == "errors")
+    before, after = (number(row[side], BY_KEY["errors"].decimals) for side in ("before", "after"))
+    return f"{before} are misread before and {after} after, in the mean of the seeds; {_counts(comparison['images'])}"
 
 
 def _table(comparison):
@@ -255,7 +290,8 @@ def _reading(comparison):
 def _images(comparison):
     """Return what got fixed and what broke. An image counts as misread where more than half of the seeds misread it."""
     images = comparison["images"]
-    parts = [f"Test images that more than half of the seeds misread: {_counts(images)}."]
+    whose = "one seed misreads" if comparison["seeds"] == [1, 1] else "more than half of the seeds misread"
+    parts = [f"Test images that {whose}: {_counts(images)}."]
     for key in ("fixed", "broken"):
         if images[key]:
             listed = "\n".join(f"- {_image(image, comparison)}" for image in images[key][:SHOWN])

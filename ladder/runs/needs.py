@@ -16,8 +16,11 @@ COPIES = 3  # of every map of a batch: what a layer gives, what its gradient nee
 
 
 def told(runs: Sequence[tuple[Recipe, int]], data: Split, processes: int) -> Iterator[str]:
-    """Yield a line on the time that runs take side by side, and one on their memory, where it is much of either."""
-    seconds = seconds_of([recipe for recipe, _ in runs], len(data.labels)) / processes
+    """Yield a line on the time that runs take side by side, and one on their memory, where it is much of either.
+
+    runs: (Recipe, number of epochs that it has finished already).
+    """
+    seconds = seconds_left(runs, len(data.labels)) / processes
     if seconds > LONG:
         hours, minutes = divmod(round(seconds / 60), 60)
         yield f"this takes about {hours} h {minutes:02d} min, {processes} runs side by side"
@@ -31,9 +34,9 @@ def told(runs: Sequence[tuple[Recipe, int]], data: Split, processes: int) -> Ite
         )
 
 
-def seconds_of(recipes: Sequence[Recipe], images: int) -> float:
-    """Return about how many seconds of one core it takes to train Recipes on so many images, one run each."""
-    return SECONDS * images * sum(map(work, recipes))
+def seconds_left(runs: Sequence[tuple[Recipe, int]], images: int) -> float:
+    """Return the seconds of one core that are about left of runs, (Recipe, finished epochs), on so many images."""
+    return SECONDS * images * sum(work(recipe) * (1 - epochs / recipe.epochs) for recipe, epochs in runs)
 
 
 def images_size(data: Split) -> int:

@@ -111,10 +111,11 @@ def train_runs(
     RunsFailedError is raised after all of them.
     """
     watch = _Watch(job, shown, on_rows)
+    finished = [(recipe, store.count(folder)) for (recipe, _), folder in zip(job.runs, watch.folders, strict=True)]
     futures = _submit(job, watch.folders, executor)
     faults, pending = [], set(futures)
     if not isinstance(executor, Cluster):
-        for line in needs.told(job.runs, job.data, len(executor.workers)):
+        for line in needs.told(finished, job.data, len(executor.workers)):
             print(line, flush=True)
     with shown:
         while pending:

@@ -1,19 +1,14 @@
 """Vega and Vega-Lite, the scripts that draw the page's charts: fetched once by npm, and checked."""
 
 import hashlib
-import shutil
-import subprocess
-import tarfile
 import tempfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ladder.data.sources import reason
+from ladder.data.packages import from_npm
+from ladder.data.sources import FAILURES, reason
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
-
-SECONDS = 120  # for npm
 
 
 @dataclass(frozen=True)
@@ -57,28 +52,11 @@ def _is_right(content, script):
 
 
 def _from_npm(script):
-    if not shutil.which("npm"):
-        raise LadderError(f"npm is not installed; it fetches {script.package}, which draws the page's charts")
     with tempfile.TemporaryDirectory() as folder:
-        command = ["npm", "pack", "--silent", script.package]
         try:
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            raise LadderError(f"npm did not serve {script.package} within {SECONDS} s; start again") from None
-        archives = list(Path(folder).glob("*.tgz"))
-        if done.returncode or not archives:
-            said = done.stderr.strip().splitlines() or ["no message"]
-            raise LadderError(f"npm cannot fetch {script.package}: {said[0]}")
-        try:
-            with tarfile.open(archives[0]) as archive:
-                licence, code = (_member(archive, f"package/{path}") for path in ("LICENSE", script.path))
-                return b"/*!\n" + licence.strip() + b"\n*/\n" + code
-        except (tarfile.TarError, KeyError, OSError, EOFError, zlib.error) as error:
-            raise LadderError(f"npm's {script.package} cannot be read: {reason(error)}; start again") from None
-
-
-def _member(archive, path):
-    """Return a file's bytes. Raises KeyError where there is none of this name, or a folder."""
-    if (file := archive.extractfile(path)) is None:
-        raise KeyError(f"{path} is no file")
-    return file.read()
+            licence = from_npm(script.package, "package/LICENSE", Path(folder))
+            code = from_npm(script.package, f"package/{script.path}", Path(folder))
+        except FAILURES as error:
+            said = f"npm's {script.package}, which draws the page's charts, cannot be had: {reason(error)}"
+            raise LadderError(f"{said}; start again") from None
+    return b"/*!\n" + licence.strip() + b"\n*/\n" + code

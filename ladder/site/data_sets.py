@@ -28,6 +28,7 @@ class DataSet:
     title: str
     licence: str
     classes: tuple[str, ...]
+    target: float | None
     reports: Path
     images: Path
     part_of_recipes: dict[str, Any]
@@ -44,6 +45,7 @@ def _shown(card):
         title=card.title,
         licence=card.licence,
         classes=card.classes,
+        target=card.target,
         reports=RUNGS if card.name == DEFAULT_DATA else REPORTS / card.name,
         images=card.processed / "test.safetensors",
         part_of_recipes=card.part_of_recipes,

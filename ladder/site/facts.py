@@ -19,8 +19,8 @@ from ladder.site.data_sets import DataSet, read_rows
 NOT_RECIPE = ("rung", "network", "fingerprint")  # keys that are shown elsewhere, or say nothing to people
 
 
-def ladder_facts(data: DataSet, reports: Mapping[str, Report], target: float) -> dict:
-    """Return what the table and the chart show: a row for each rung, with one accuracy a seed. target: percent."""
+def ladder_facts(data: DataSet, reports: Mapping[str, Report]) -> dict:
+    """Return what the table and the chart show: a row for each rung, with one accuracy a seed."""
     rows = facts(known_cards(data.name), reports)
     return {
         "name": data.name,
@@ -28,7 +28,7 @@ def ladder_facts(data: DataSet, reports: Mapping[str, Report], target: float) ->
         "licence": data.licence,
         "classes": data.classes,
         "images": max((report.misread.shape[1] for report in reports.values()), default=0),
-        "target": target,
+        "target": data.target,
         "rows": [_rounded(row) for row in rows],
         "behind": behind(reports),
         "records": _records(rows, reports) if data.name == records.OF else [],
