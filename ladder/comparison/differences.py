@@ -267,16 +267,16 @@ def _same_results(before, after):
 
 
 def _changed_images(before, after):
-    """Return (fixed, broken): the images that more than half of the seeds misread on one side, but not on the other.
+    """Return (fixed, broken): the images that more than half of the seeds misread on one side, fewer on the other.
 
-    Exactly half of the seeds is not more than half. The most consistent come first: misread by all seeds of one side
-    and by none of the other.
+    Exactly half is neither, so that equal recipes fix as many as they break, whatever their numbers of seeds. The most
+    consistent come first: misread by all seeds of one side and by none of the other.
     """
     rates = np.array([before.misread.mean(axis=0), after.misread.mean(axis=0)])
-    wrong = rates > 0.5
+    wrong, right = rates > 0.5, rates < 0.5
     order = np.argsort(-abs(rates[1] - rates[0]), kind="stable").tolist()
-    fixed = [_image(index, before, before, after) for index in order if wrong[0, index] and not wrong[1, index]]
-    broken = [_image(index, after, before, after) for index in order if wrong[1, index] and not wrong[0, index]]
+    fixed = [_image(index, before, before, after) for index in order if wrong[0, index] and right[1, index]]
+    broken = [_image(index, after, before, after) for index in order if wrong[1, index] and right[0, index]]
     return fixed, broken
 
 

@@ -205,9 +205,10 @@ def _what_next(comparison):
     if comparison["verdict"] in (BETTER, WORSE):
         again = 100 * comparison["again"]
         often = "more than 99" if again > 99 else number(again, 0)
-        weak = "**This is weak evidence**: if" if comparison["again"] < POWER else "If"
+        weak = "**This is weak evidence**. " if comparison["again"] < POWER else ""
         return [
-            f"{weak} change and noise are as estimated, {often} of 100 repetitions with new seeds would say so again."
+            f"{weak}If the change is as large as it seems, {often} of 100 repetitions with new seeds would say so "
+            "again; if it is smaller, fewer."
         ]
     if comparison["verdict"] == AS_GOOD:
         return []
@@ -249,7 +250,12 @@ def _misread(comparison):
     """Return how many images are misread, and how many of them are others than before."""
     row = next(row for row in comparison["metrics"] if row["metric"] == "errors")
     before, after = (number(row[side], BY_KEY["errors"].decimals) for side in ("before", "after"))
-    return f"{before} are misread before and {after} after, in the mean of the seeds; {_counts(comparison['images'])}"
+    mean = f"{before} are misread before and {after} after, in the mean of the seeds"
+    return f"{mean}. Those that {_who(comparison)}: {_counts(comparison['images'])}"
+
+
+def _who(comparison):
+    return "the one seed misreads" if comparison["seeds"] == [1, 1] else "most seeds misread"
 
 
 def _table(comparison):
@@ -288,10 +294,9 @@ def _reading(comparison):
 
 
 def _images(comparison):
-    """Return what got fixed and what broke. An image counts as misread where more than half of the seeds misread it."""
+    """Return what got fixed and what broke: misread by most seeds on one side, by fewer than half on the other."""
     images = comparison["images"]
-    whose = "one seed misreads" if comparison["seeds"] == [1, 1] else "more than half of the seeds misread"
-    parts = [f"Test images that {whose}: {_counts(images)}."]
+    parts = [f"Test images that {_who(comparison)} on one side, but not on the other: {_counts(images)}."]
     for key in ("fixed", "broken"):
         if images[key]:
             listed = "\n".join(f"- {_image(image, comparison)}" for image in images[key][:SHOWN])

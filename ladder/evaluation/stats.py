@@ -61,7 +61,8 @@ class Difference:
     def again(self) -> float:
         """The chance that the interval would leave 0 out again, on the same side, if change and error were the truth.
 
-        It is taken from the estimates, so it is itself uncertain: the true chance may well be lower.
+        They are estimates. Changes that were just large enough to be found are on average smaller in truth: with few
+        seeds the true chance may be far lower (benchmarks/verdicts.txt).
         """
         return _power(abs(self.change) / self.error, self.freedom)
 
