@@ -115,10 +115,10 @@ def table(rows: list[dict]) -> str:
 
 
 def best(rows: list[dict], late: Sequence[str] = ()) -> str:
-    """Return the README's part: the picture of the steps, and the rungs with the highest accuracies."""
+    """Return the README's part: a picture of the ladder, and the rungs with the highest accuracies."""
     shown = sorted(rows, key=lambda row: -row["accuracy"])[:SHOWN]
     lines = [
-        f"![The ladder step by step: test accuracy of each rung, ours and reported]({STEPS})",
+        f"![Test accuracy against parameters, ours and reported]({PARAMETERS})",
         "",
         "| rung | parameters | test accuracy, % (seeds) | the step |",
         "|---|--:|---|---|",
@@ -126,7 +126,7 @@ def best(rows: list[dict], late: Sequence[str] = ()) -> str:
     for row in shown:
         rung, parameters, _, ours, _, _, _, step, _ = _cells(row, "", late)
         lines.append(f"| {rung} | {parameters} | {ours} | {step} |")
-    lines += ["", f"All {len(rows)} rungs, and what was reported of them: [{PAGE}]({PAGE})."]
+    lines += ["", f"All {len(rows)} rungs step by step, and what was reported of them: [{PAGE}]({PAGE})."]
     return "\n".join(lines + _late(rows, late))
 
 
