@@ -1,10 +1,15 @@
 """Operations: their shapes by hand, their meaning against plain torch in float64, also nested and in place."""
 
 import math
+import os
+import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
-from projects import small
+from projects import REPOSITORY, small
 from torch import nn
 from torch.nn import functional as F
 
@@ -239,3 +244,34 @@ def test_a_new_word_is_a_class_and_nothing_else():
     finally:
         del Double.name  # so that it is no word for other tests
     assert "double" not in words_of(Operation)
+
+
+PROGRAM = """
+import math, pathlib, pytest, torch
+from torch import nn
+from ladder import cards
+from ladder.cards import operations
+from ladder.training.fingerprint import fingerprint
+
+exec({operation!r}, vars(operations))
+Mish = operations.Mish
+exec({test!r})
+test_mish_is_its_papers_formula()
+pathlib.Path("rungs/cards/sprint_mish.yaml").write_text({card!r})
+recipe = cards.resolve("sprint_mish")
+assert [layer.name for layer in recipe.network].count("mish") == 3
+print(fingerprint(recipe))
+"""
+
+
+def test_the_operation_that_the_docs_add_works_as_they_say(tmp_path):
+    """In a process of its own: the word would be known to all tests behind this one."""
+    text = (REPOSITORY / "docs/add_an_operation.md").read_text(encoding="utf-8")
+    operation, test, card = re.findall(r"```(?:python|yaml)\n(.+?)```", text, re.DOTALL)
+    shutil.copytree(REPOSITORY / "rungs/cards", tmp_path / "rungs/cards")
+    program = PROGRAM.format(operation=operation, test=test, card=card)
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"[0-9a-f]{16,}\n", done.stdout)
