@@ -177,7 +177,7 @@ def test_the_default_model_is_the_one_just_trained(published, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--model", "quack", "a.png"], "there is no models/quack.safetensors; did you mean 'quick'?"),
+        (["--model", "quack", "a.png"], "there is no models/quack.safetensors; published are: quick"),
         (["--model", "net9", "a.png"], "published are: quick; `python -m commands.publish net9` adds one"),
         (["--model", "quick", "none.png"], "none.png: No such file"),
         (["--model", "quick", "grey.png"], "grey.png: there is no digit to see"),

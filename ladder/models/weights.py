@@ -107,9 +107,8 @@ def on_cpu(recipe: Recipe) -> Recipe:
 
 def _instead_of(name):
     """Return what its user may have meant by a model that is not published."""
-    if name in cards.rung_names():
-        return f"published are: {_published()}; `python -m commands.publish {name}` adds one"
-    return cards.nearest(name, cards.rung_names())
+    add = f"; `python -m commands.publish {name}` adds one" if name in cards.rung_names() else ""
+    return f"published are: {_published()}{add}"
 
 
 def _published():
