@@ -17,6 +17,7 @@ batches stops the search before any work. Where one fails later, the others are 
 
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Annotated
@@ -26,7 +27,7 @@ from pydantic import Field, field_validator
 from ladder import cards, command, machine
 from ladder.cards import parameters, work
 from ladder.data.data_set import read_data_set
-from ladder.data.splits import read_split
+from ladder.data.splits import Split, read_split
 from ladder.exceptions import LadderError
 from ladder.files import dump_csv, dump_yaml, read_yaml, write_text
 from ladder.names import check_name
@@ -94,7 +95,9 @@ def table(recipes: dict[str, cards.Recipe], rows: dict[str, list[dict]], seeds: 
     return dump_csv(COLUMNS, sorted(lines, key=lambda line: -line["holdout_accuracy"]))
 
 
-def train(recipes, seeds, data):
+def train(
+    recipes: dict[str, cards.Recipe], seeds: Sequence[int], data: Split
+) -> tuple[dict[str, cards.Recipe], LadderError | None]:
     """Train every candidate from every seed. Return (recipes with this machine's bits, the RunsFailedError or None)."""
     from ladder.runs.pool import RunsFailedError, computed_here, train_many, training_pool
 
@@ -110,7 +113,7 @@ def train(recipes, seeds, data):
     return recipes, None
 
 
-def last_rows(recipes, seeds, data):
+def last_rows(recipes: Mapping[str, cards.Recipe], seeds: Sequence[int], data: Split) -> dict[str, list[dict]]:
     """Return {candidate: the last row of each seed} for the candidates of which every run has ended."""
     from ladder.runs import store
 

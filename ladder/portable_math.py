@@ -5,11 +5,16 @@ every machine.
 """
 
 import math
+from typing import TYPE_CHECKING, TypeVar
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Number = TypeVar("Number", float, "Tensor")
 TERMS = 14  # the next one is below 3e-16 at π
 
 
-def cosine(half_turns):
+def cosine(half_turns: Number) -> Number:
     """Return cos(π x) for x in [-1, 1], to 2e-15: Taylor's series by Horner's rule."""
     square = half_turns * half_turns * (math.pi * math.pi)
     total = 1.0
@@ -18,7 +23,7 @@ def cosine(half_turns):
     return total
 
 
-def sine(half_turns):
+def sine(half_turns: Number) -> Number:
     """Return sin(π x) for x in [-1, 1], to 2e-15, likewise."""
     square = half_turns * half_turns * (math.pi * math.pi)
     total = 1.0

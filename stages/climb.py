@@ -11,6 +11,7 @@ Runs that are in .runs/ already are only measured, whichever pipeline or command
 
 import argparse
 from itertools import repeat
+from typing import TYPE_CHECKING
 
 from ladder import cards, command, machine
 from ladder.data.data_set import read_data_set
@@ -19,6 +20,9 @@ from ladder.evaluation.metrics import headline
 from ladder.evaluation.tables import evaluation_of, history_rows, write_results
 from ladder.paths import DEFAULT_DATA, rung_folder, rung_on
 from ladder.runs.plans import read_plan, train_missing
+
+if TYPE_CHECKING:
+    from ladder.evaluation.measure import Measured
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -31,7 +35,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     return reader.parse_args(given)
 
 
-def measure_run(recipe: cards.Recipe, seed: int):
+def measure_run(recipe: cards.Recipe, seed: int) -> "Measured":
     """Return the Measured of a run in the store, in a process of its own."""
     from ladder.evaluation.measure import measure
     from ladder.runs import store

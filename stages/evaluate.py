@@ -12,6 +12,7 @@ Writes:     reports/metrics.json (means over the seeds, accuracies in percent),
 """
 
 from itertools import repeat
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -24,8 +25,11 @@ from ladder.evaluation.tables import CONFUSION, ERRORS, confusion_rows, evaluati
 from ladder.files import dump_csv, write_bytes, write_text
 from ladder.paths import REPORTS, model_path
 
+if TYPE_CHECKING:
+    from ladder.evaluation.measure import Measured
 
-def measure_seed(recipe: cards.Recipe, seed: int):
+
+def measure_seed(recipe: cards.Recipe, seed: int) -> "Measured":
     """Return the Measured of one seed's models, in a process of its own."""
     from ladder.data.tensors import read_tensors
     from ladder.evaluation.measure import measure

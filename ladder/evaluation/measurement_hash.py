@@ -7,12 +7,16 @@ recipe's fingerprint does the same.
 import hashlib
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ladder import cards
 from ladder.data.splits import Split
 from ladder.evaluation.moved import MOVED
 from ladder.evaluation.tables import evaluation_of, history_rows, write_results
 from ladder.files import write_text
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 RUNGS = ("net9", "sprint", "lenet5")  # with a holdout; without; images resized, softmax at the end
 EPOCHS, SEEDS, IMAGES, TEST, HOLDOUT, TARGET = 3, range(2), 300, 150, 100, 10.0
@@ -64,7 +68,7 @@ def row(epoch: int, more: int) -> dict:
     return losses | {"epoch": epoch + 1, "train_accuracy": 90.0 + more, "holdout_accuracy": 80.0 + more}
 
 
-def random_weights(model, seed: int) -> dict:
+def random_weights(model: "Module", seed: int) -> dict:
     """Return a torch module's state with all its numbers drawn anew, also the means and variances of normalisations."""
     from ladder.lanes.draws import generator, uniform
 

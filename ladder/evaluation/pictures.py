@@ -19,7 +19,7 @@ TICK_LETTERS = 24  # of a class's name beside the confusion matrix
 CELL = 0.46  # inches of the matrix for a class whose cells are numbered, where there are more than 10
 
 
-def curves(history, tests, target, title):
+def curves(history: pd.DataFrame, tests: pd.DataFrame, target: float | None, title: str) -> bytes:
     """Return accuracy and loss by epoch: every seed as a thin line, their mean as a thick one.
 
     history: seed, epoch, train_accuracy, train_loss, ... (reports/history.csv); tests: seed, epoch, accuracy,

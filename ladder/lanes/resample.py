@@ -122,7 +122,7 @@ def _frame(images):
 
 
 @functools.cache
-def resize_weights(old, new):
+def resize_weights(old: int, new: int) -> tuple[torch.Tensor, torch.Tensor, int]:
     """Return (first, weights, taps): the `taps` of `old` pixels that each of `new` ones is made of.
 
     first: int32 [new]; weights: int32 [new, taps], out of 2**WEIGHT_BITS. As in Pillow's Resample.c.

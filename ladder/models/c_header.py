@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ladder.cards import parameters
+from ladder.cards import Input, parameters
 from ladder.compiler import compile_c
 from ladder.lanes.build import CACHE
 from ladder.lanes.resample import resize_weights
@@ -88,8 +88,8 @@ class _Program:
         self.call(function, self.at, other, *arguments)
         self.at = other
 
-    def pixels(self, given) -> None:
-        """Add what makes the first map of an image. given: the recipe's Input."""
+    def pixels(self, given: Input) -> None:
+        """Add what makes the first map of an image."""
         image, count = "image", given.size**2
         if given.size != FIELD:
             first, weights, taps = resize_weights(FIELD, given.size)

@@ -9,9 +9,12 @@ import mmap
 import pickle
 import tempfile
 from multiprocessing import reduction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ladder.exceptions import LadderError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ALIGNMENT = 64  # bytes, as torch aligns its own memory
 
@@ -43,13 +46,13 @@ class TensorFile:
         """Close the file. Tensors that are mapped stay."""
         self.file.close()
 
-    def place_of(self, tensor):
+    def place_of(self, tensor: "Tensor") -> tuple:
         """Return where a tensor is in the file: (offset, shape, dtype). It is written there if it is not yet."""
         if id(tensor) not in self.places:
             self.places[id(tensor)] = tensor, self._write(tensor)
         return self.places[id(tensor)][1]
 
-    def tensor_at(self, place):
+    def tensor_at(self, place: tuple) -> "Tensor":
         """Return the tensor at a place."""
         import torch
 
