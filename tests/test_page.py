@@ -407,6 +407,19 @@ def test_no_view_has_a_fault_that_axe_finds_at_any_width(opened, view, scheme):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("view", [view for view, charts in VIEWS.items() if charts])
+def test_a_screen_reader_hears_what_each_chart_shows(opened, view):
+    """The oracle is the browser's own tree of what it hands to a screen reader."""
+    page = opened(view)
+    charts_drawn(page, VIEWS[view])
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    heard = [(node["role"]["value"], node["name"]["value"]) for node in tree if not node["ignored"] and "name" in node]
+    images = [name for role, name in heard if role == "image" and name.startswith("Test ")]
+    assert len(images) == VIEWS[view]
+    assert all(re.match("Test (accuracy|loss) (of|by) ", name) for name in images)
+    assert "Vega" not in str(heard)
+
+
 def test_the_whole_page_is_reached_by_keyboard(opened):
     page = opened()
     page.keyboard.press("Tab")

@@ -16,14 +16,15 @@ let vegaLoaded;
 async function drawChart(place, specOf, onpick) {
   vegaLoaded ??= loadScript("vega.js");
   await vegaLoaded;
+  const drawing = element("div", { "aria-hidden": "true" }); // Vega gives it a role and a name; those of the place count
+  place.append(drawing);
   let view;
   const draw = async () => {
     view?.finalize();
     const spec = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", ...specOf(), config: looks() };
-    view = new vega.View(vega.parse(vegaLite.compile(spec).spec), { renderer: "svg", container: place, hover: true });
+    view = new vega.View(vega.parse(vegaLite.compile(spec).spec), { renderer: "svg", container: drawing, hover: true });
     if (onpick) view.addEventListener("click", (_, item) => item?.datum?.rung && onpick(item.datum));
     await view.runAsync();
-    place.querySelector("svg").setAttribute("aria-hidden", "true"); // the place has a label, and a table says the rest
   };
   redraw.set(place, draw);
   await draw();
