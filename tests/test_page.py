@@ -81,6 +81,21 @@ def project(npm, trained, tmp_path_factory, worker_id):
 
 
 @pytest.fixture(scope="session")
+def committed_site(npm, tmp_path_factory, worker_id):
+    """Return the folder of the committed ladder's page, without pictures and with the published networks alone."""
+
+    def build(folder):
+        for name in ("reports", "rungs", "docs", "benchmarks", "datasets", "models"):
+            if (REPOSITORY / name).is_dir():
+                shutil.copytree(REPOSITORY / name, folder / name)
+        shutil.copy(REPOSITORY / "params.yaml", folder)
+        done = run_module("commands.page", folder)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, worker_id, "committed", build) / "site"
+
+
+@pytest.fixture(scope="session")
 def browser():
     with started() as browser:
         yield browser
@@ -134,17 +149,35 @@ def test_the_table_has_the_reports_numbers_and_sorts_by_any_column(opened, proje
     page = opened()
     means = {rung: np.mean(reached(project, rung)) for rung in SEEDS}
     head = page.locator(".sorted thead th")
-    cells = "[...document.querySelectorAll('.sorted tbody tr')].map((row) => row.innerText)"
+    cells = "[...document.querySelectorAll('.sorted tbody tr')].map((row) => [...row.cells].map((td) => td.innerText))"
     column = head.all_inner_texts().index("accuracy, %")
-    shown = {row.split()[0]: row.split("\t")[column] for row in page.evaluate(cells)}
+    shown = {row[0].split()[0]: row[column].split("\n")[0] for row in page.evaluate(cells)}
     assert shown == {rung: f"{mean:.2f}" for rung, mean in means.items()}
 
     falling = sorted(means, key=means.get, reverse=True)
     for expected, told in ((falling, "descending"), (falling[::-1], "ascending")):
         head.nth(column).get_by_role("button").press("Enter")
-        assert [row.split()[0] for row in page.evaluate(cells)] == expected
+        assert [row[0].split()[0] for row in page.evaluate(cells)] == expected
         assert head.nth(column).get_attribute("aria-sort") == told
     assert page.locator(".sorted [aria-sort]").count() == 1
+
+
+@pytest.mark.parametrize("data", ["mnist", "fashion_mnist"])
+@pytest.mark.parametrize("width", [320, 360, 768, 800, 1024, 1280, 1920])
+def test_the_table_of_the_committed_ladder_fits_its_screen(browser, committed_site, data, width):
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(f"file://{committed_site}/index.html#/{data}")
+    region = page.get_by_role("region", name="All rungs")
+    needed, there = region.evaluate("(region) => [region.scrollWidth, region.clientWidth]")
+    assert needed <= there
+    heads = page.locator(".sorted thead th:visible").all_inner_texts()
+    assert {"rung", "accuracy, %", "verdict"} <= set(heads)
+    if page.get_by_label("All columns").is_visible():  # what is too wide then scrolls in its own box
+        page.get_by_label("All columns").check()
+        assert page.locator(".sorted thead th:visible").count() > len(heads)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".sorted thead th:not(:visible)").count() == 0
+    page.close()
 
 
 def test_the_page_rounds_as_the_reports_do(opened):
@@ -442,16 +475,8 @@ def test_it_paints_within_a_second(opened):
 # --- the folder -------------------------------------------------------------------------------------------------
 
 
-def test_the_committed_ladder_takes_less_than_2_mb_without_digits(npm, tmp_path):
-    shutil.copytree(REPOSITORY / "reports", tmp_path / "reports")
-    for folder in ("rungs", "docs", "benchmarks", "datasets"):
-        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
-    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
-    if (REPOSITORY / "models").is_dir():
-        shutil.copytree(REPOSITORY / "models", tmp_path / "models")
-    done = run_module("commands.page", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert sum(path.stat().st_size for path in tmp_path.glob("site/**/*") if path.is_file()) < 2_000_000
+def test_the_committed_ladder_takes_less_than_2_mb_without_digits(committed_site):
+    assert sum(path.stat().st_size for path in committed_site.rglob("*") if path.is_file()) < 2_000_000
 
 
 def test_a_published_network_comes_before_the_default_one_and_that_before_the_stores(project, tmp_path, monkeypatch):
