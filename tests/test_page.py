@@ -268,7 +268,53 @@ def test_a_rungs_page_shows_its_network_its_curves_and_who_wrote_what_it_misread
 
     table = cards.layer_table(cards.resolve("quick", cards=project / cards.CARDS))
     rows = page.get_by_role("region", name="Network layer by layer").locator("tbody tr").all_inner_texts()
-    assert [row.split("\t")[3].strip() for row in rows] == [str(row.receptive_field) for row in table]
+    assert max(row.receptive_field for row in table) > 28  # of which there is nothing more to see
+    assert [int(row.split("\t")[3]) for row in rows] == [min(row.receptive_field, 28) for row in table]
+
+
+# operations whose output is another map than their input
+NEW_MAP = ("conv", "linear", "max_pool", "avg_pool", "global_avg_pool", "flatten")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_rungs_network_is_drawn_block_by_block(opened, project, width):
+    """The oracle is the table of its layers: a block is as high as its map, a square as large as what is seen."""
+    page = opened("rung/quick", viewport={"width": width, "height": 800})
+    table = cards.layer_table(cards.resolve("quick", cards=project / cards.CARDS))
+    drawn = [row for row in table if row.layer.name in NEW_MAP]
+    blocks = page.locator(".network li")
+    texts = blocks.all_inner_texts()
+    assert "1×28×28" in texts[0]
+    for row, text in zip(drawn, texts[1:], strict=True):
+        assert text.startswith(f"{row.number} {row.layer.name.replace('_', ' ')}")
+        assert "×".join(map(str, row.shape)) in text
+        assert ("sees all" if row.receptive_field >= 28 else f"sees {row.receptive_field}×") in text
+    for row in table:
+        assert row.layer.name.replace("_", " ") in " ".join(texts)
+
+    def sides(kind):
+        return [rect.bounding_box()["height"] for rect in blocks.locator(f"rect{kind}").all()]
+
+    image, *heights = sides(":not([class])")
+    for row, height in zip(drawn, heights, strict=True):
+        side = row.shape[1] if len(row.shape) == 3 else 1
+        assert height == pytest.approx(max(image * side / 28, 4), abs=1)
+    for row, whole, seen in zip(drawn, sides(".whole"), sides(".part"), strict=True):
+        assert seen / whole == pytest.approx(min(row.receptive_field / 28, 1), abs=0.05)
+    for block in blocks.all():
+        box = block.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+
+
+def test_two_networks_are_drawn_side_by_side_where_they_differ(browser, committed_site, opened):
+    page = browser.new_page()
+    page.goto(f"file://{committed_site}/index.html#/mnist/compare/s7_final/champion")
+    for rung, pictured in zip(("s7_final", "champion"), page.locator(".network").all(), strict=True):
+        table = cards.layer_table(cards.resolve(rung))
+        assert pictured.locator("li").count() == 1 + sum(row.layer.name in NEW_MAP for row in table)
+    page.close()
+    assert opened("compare/quick/longer").locator(".network").count() == 0  # theirs are the same
 
 
 def test_two_rungs_side_by_side_say_what_compare_says(opened, project):

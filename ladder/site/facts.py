@@ -57,7 +57,7 @@ def rung_facts(data: DataSet, rung: str) -> dict:
         "differs": card.differs,
         "card": (cards.CARDS / f"{rung}.yaml").read_text(encoding="utf-8"),
         "layers": _layers(recipe),
-        "side": recipe.input.size,
+        "image": (recipe.images.channels, recipe.input.size, recipe.input.size),
         "recipe": [[key, value_text(value)] for key, value in content.items() if key not in NOT_RECIPE],
         "changes": [line.removeprefix("- ") for line in changes(rung, data.part_of_recipes) if line.startswith("- ")],
         "curves": _curves(folder / "curves.csv"),
@@ -105,16 +105,23 @@ def _change(comparison):
 
 
 def _layers(recipe):
-    return [
-        {
-            "number": row.number,
-            "layer": said(row.layer),
-            "shape": " × ".join(map(str, row.shape)),
-            "field": row.receptive_field,
-            "parameters": row.parameters,
-        }
-        for row in with_inside(cards.layer_table(recipe))
-    ]
+    """Return a row for each layer. block: whether its output is a map of its own, not its input's with other values."""
+    rows, field = [], 1
+    for row in with_inside(cards.layer_table(recipe)):
+        new = row.shape != row.in_shape or row.receptive_field != field or hasattr(row.layer, "out")
+        rows.append(
+            {
+                "number": row.number,
+                "layer": said(row.layer),
+                "shape": row.shape,
+                "field": row.receptive_field,
+                "parameters": row.parameters,
+                "block": new and not row.inside,
+            }
+        )
+        if not row.inside:  # a row with layers inside comes before them
+            field = row.receptive_field
+    return rows
 
 
 def _curves(path):

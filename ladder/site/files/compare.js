@@ -18,6 +18,7 @@ async function compareView(set, before, after) {
       element("button", { type: "button", onclick: () => go(after, before) }, "Swap")),
     before === after ? element("p", {}, "Choose two rungs.") : verdictPart(changeOf(pairs, before, after)),
     factsPart(ladder, old, now),
+    ...networksPart(old, now),
     element("h2", {}, "Curves"),
     element("div", { class: "columns" }, ["accuracy", "loss"].map((what) =>
       chart(`Test ${what} by epoch of both`, (width) => curvesSpec({ [before]: old.curves, [after]: now.curves }, what, width)))),
@@ -52,10 +53,17 @@ function factsPart(ladder, old, now) {
     ["accuracy, %", ...[a, b].map((row) => `${number(row.accuracy)} ${interval(row.accuracy_low, row.accuracy_high)} (${row.seeds} seeds)`)],
     ["parameters", whole(a.parameters), whole(b.parameters)],
     ["train − test", number(a.gap), number(b.gap)],
-    ...(layers(old) === layers(now) ? [] : [["network", layers(old), layers(now)]]),
     ...keys.map((key) => [words(key), words(recipe(old)[key] ?? ""), words(recipe(now)[key] ?? "")]),
   ]);
 }
+/** Both networks, where a layer differs. */
+function networksPart(old, now) {
+  const layers = (facts) => facts.layers.map((layer) => layer.layer).join();
+  if (layers(old) === layers(now)) return [];
+  return [element("h2", {}, "Networks"), element("div", { class: "columns" }, [old, now].map((facts) =>
+    element("div", {}, element("h3", {}, facts.rung), networkPicture(facts, true))))];
+}
+
 
 /** The images that more than half of the seeds misread on one side alone, the most consistent first. */
 function imagesPart(ladder, old, now, writers) {

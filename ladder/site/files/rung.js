@@ -15,7 +15,7 @@ async function rungView(set, rung) {
       runs && element("a", { href: `#/${set}/draw` }, "Let it read a digit.")),
     row.collapsed_seeds > 0 && element("p", { class: "note" }, `${row.collapsed_seeds} of the ${row.seeds} seeds collapsed: they misread at least half of the images of one class.`),
     ...stepPart(set, row, facts),
-    element("h2", {}, "Network"), layersPart(facts),
+    element("h2", {}, "Network"), ...networkPart(facts),
     element("h2", {}, "Training"),
     element("div", { class: "columns" },
       chart("Test accuracy by epoch, every seed", (width) => curvesSpec({ [rung]: facts.curves }, "accuracy", width)),
@@ -45,19 +45,6 @@ function stepPart(set, row, facts) {
     others.length > 0 && table("More on the step", ["more on the change", ""], others),
     element("ul", {}, facts.changes.map((change) => element("li", {}, words(change)))),
   ];
-}
-
-function layersPart(facts) {
-  const rows = facts.layers.map((layer) => [layer.number, phrase(words(layer.layer)), layer.shape, fieldOf(layer.field, facts.side), layer.parameters ? whole(layer.parameters) : ""]);
-  return element("div", {},
-    table("Network layer by layer", ["#", "layer", "output", `sees, of ${facts.side} pixels`, "parameters"], rows, [0, 2, 3, 4]));
-}
-
-/** Return a receptive field as a number and a bar: the side of what an output sees. */
-function fieldOf(field, side) {
-  const bar = element("i", { "aria-hidden": "true" });
-  bar.style.width = `${(4 * Math.min(field, side)) / side}rem`;
-  return element("span", { class: "field" }, bar, String(field));
 }
 
 function confusionPart(ladder, facts, seeds) {
