@@ -32,7 +32,7 @@ from ladder.data import packages
 from ladder.data.tensors import read_tensors, write_tensors
 from ladder.evaluation.numbers import interval, number
 from ladder.exceptions import LadderError
-from ladder.files import write_bytes
+from ladder.files import read_yaml, write_bytes
 from ladder.models.prepare import prepare
 from ladder.runs import store
 from ladder.site import charts, data_sets, networks
@@ -452,7 +452,8 @@ def test_another_data_set_can_be_chosen(browser, project, tmp_path):
         if name == "ladder":
             content |= {"name": "clothes", "title": "Clothes", "classes": [f"class {label}" for label in range(10)]}
         write_bytes(site / f"data/clothes/{name}.js", as_script(f"clothes/{name}", content))
-    sets = [{"name": "mnist", "title": "MNIST"}, {"name": "clothes", "title": "Clothes"}]
+    titles = {"mnist": "MNIST", "clothes": "Clothes"}
+    sets = [{"name": name, "title": title, "drawable": True} for name, title in titles.items()]
     (site / "data/sets.js").write_bytes(as_script("sets", sets))
     page = browser.new_page()
     page.goto(f"file://{site}/index.html")
@@ -470,6 +471,50 @@ def test_another_data_set_can_be_chosen(browser, project, tmp_path):
 
 
 # --- for everyone -----------------------------------------------------------------------------------------------
+
+def test_what_is_no_digit_is_called_by_its_name_and_not_drawn(browser, committed_site):
+    """The committed page has Fashion-MNIST, of which nobody knows who made which image; and it has no pictures."""
+    page = browser.new_page()
+    page.goto(f"file://{committed_site}/index.html#/fashion_mnist/rung/tiny")
+    page.wait_for_selector("h2:text('Misread articles of clothing')")
+    for view in ("rung/tiny", "compare/s7_final/tiny"):
+        page.goto(f"file://{committed_site}/index.html#/fashion_mnist/{view}")
+        page.get_by_text("for new seeds and other test images").wait_for()
+        assert not re.search("writer|digit", page.inner_text("main"))
+    page.goto(f"file://{committed_site}/index.html#/fashion_mnist/rung/s7_final")
+    page.get_by_text("from s7_light, which was not trained on Fashion-MNIST").wait_for()
+    page.goto(f"file://{committed_site}/index.html#/fashion_mnist/draw")
+    page.get_by_role("link", name="Draw a digit for those of MNIST").click()
+    page.wait_for_selector("#pad")
+    page.close()
+
+
+def test_the_chart_of_all_accuracies_ends_just_above_the_highest(browser, committed_site):
+    """So the seeds of Fashion-MNIST, which are between 89 and 92 %, take most of the chart's height."""
+    page = browser.new_page()
+    page.goto(f"file://{committed_site}/index.html#/fashion_mnist")
+    page.wait_for_selector(".chart svg")
+    frame = page.locator(".chart g.mark-group.role-frame > g > path.background").first.bounding_box()
+    seeds = [one.bounding_box() for one in page.locator(".chart g.mark-symbol.role-mark").first.locator("path").all()]
+    middles = [(box["y"] + box["height"] / 2 - frame["y"]) / frame["height"] for box in seeds]
+    assert 0 <= min(middles) < 0.3
+    assert 0.7 < max(middles) <= 1
+    page.close()
+
+
+def test_pictures_that_are_missing_are_told_with_what_brings_them(project, tmp_path):
+    folder = shutil.copytree(project, tmp_path / "without")
+    shutil.rmtree(folder / "data/sets/mnist/processed")
+    done = run_module("commands.page", folder)
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stdout.splitlines() if "no pictures" in line]
+    assert len(told) == 1
+    stage = re.search("`dvc repro rungs/dvc.yaml:(.+)@(.+?)`", told[0])
+    stages = read_yaml(REPOSITORY / "rungs/dvc.yaml")["stages"]
+    assert "data/sets/${key}/processed" in stages[stage[1]]["do"]["outs"]
+    assert stage[2] == "mnist"
+
+
 
 VIEWS = {"": 1, "rung/quick": 2, "compare/quick/longer": 2, "draw": 0}  # {view: its charts}
 

@@ -25,6 +25,9 @@ def ladder_facts(data: DataSet, reports: Mapping[str, Report]) -> dict:
     return {
         "name": data.name,
         "title": data.title,
+        "things": data.things,
+        "drawable": data.drawable,
+        "others": _others(reports),
         "licence": data.licence,
         "classes": data.classes,
         "images": max((report.misread.shape[1] for report in reports.values()), default=0),
@@ -74,16 +77,25 @@ def errors(path: Path) -> list[list]:
 
 
 def writers_of(reports: Mapping[str, Report]) -> dict[int, str]:
-    """Return {image: who made it} of the test images that a rung misread; nothing where that is not known."""
+    """Return {image: who made it} of the test images that a rung misread, such as `writer 2412, employees`.
+
+    There is nothing in it where that is not known.
+    """
     test = next((report.test for report in reports.values() if report.test.groups is not None), None)
     if test is None:
         return {}
     misread = sorted({index for report in reports.values() for index in report.labels})
     kinds = test.kinds or {}
     return {
-        index: ", ".join([str(test.groups[index]), *filter(None, [kinds.get(str(test.kind[index]))])])
+        index: ", ".join([f"{test.maker} {test.groups[index]}", *filter(None, [kinds.get(str(test.kind[index]))])])
         for index in misread
     }
+
+
+def _others(reports):
+    """Return what new images would be, such as digits of other people: of whoever did not make these."""
+    test = next((report.test for report in reports.values() if report.test.groups is not None), None)
+    return test.others if test else "other test images"
 
 
 def _records(rows, reports):

@@ -15,8 +15,8 @@ async function compareView(set, before, after) {
     element("div", { class: "controls" },
       choice("Before", options, before, (value) => go(value, after)),
       choice("After", options, after, (value) => go(before, value)),
-      element("button", { type: "button", onclick: () => go(after, before) }, "Swap")),
-    before === after ? element("p", {}, "Choose two rungs.") : verdictPart(changeOf(pairs, before, after)),
+      element("button", { type: "button", name: "Swap", onclick: () => go(after, before) }, "Swap")),
+    before === after ? element("p", {}, "Choose two rungs.") : verdictPart(ladder, changeOf(pairs, before, after)),
     factsPart(ladder, old, now),
     ...networksPart(old, now),
     element("h2", {}, "Curves"),
@@ -38,9 +38,9 @@ function changeOf(pairs, before, after) {
     writers_low: minus(pair.writers_high), writers_high: minus(pair.writers_low), writers_verdict: say(pair.writers_verdict) };
 }
 
-function verdictPart({ change, low, high, verdict: said, writers_low, writers_high, writers_verdict }) {
+function verdictPart(ladder, { change, low, high, verdict: said, writers_low, writers_high, writers_verdict }) {
   return element("p", { id: "verdict" }, said ? verdict(said) : "Seed noise is unknown", `: ${number(change, 2, "+")} points of accuracy`, low != null && ` ${interval(low, high)}`,
-    writers_verdict && ["; for new seeds and new writers ", verdict(writers_verdict), ` ${interval(writers_low, writers_high)}`], ".");
+    writers_verdict && [`; for new seeds and ${ladder.others} `, verdict(writers_verdict), ` ${interval(writers_low, writers_high)}`], ".");
 }
 
 function factsPart(ladder, old, now) {

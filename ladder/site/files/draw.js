@@ -5,6 +5,11 @@ const PEN = 22; // of the pad's 280 pixels: as thick as MNIST's strokes once the
 
 async function drawView(set) {
   const ladder = await load(`${set}/ladder`);
+  if (!ladder.drawable) {
+    const { name, title } = sets.find((one) => one.drawable);
+    return [heading("Draw a digit"), element("p", {}, `The networks of this page read digits only, and ${ladder.title} has ${ladder.things}. `,
+      element("a", { href: `#/${name}/draw` }, `Draw a digit for those of ${title}.`))];
+  }
   if (!ladder.networks.length) {
     return [heading("Draw a digit"), element("p", {}, "This page was built without a trained network. `make repro` trains one; then `make page` again.")];
   }

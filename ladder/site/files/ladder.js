@@ -7,7 +7,7 @@ const TABLE = [ // columns: title, what to sort by, what to show; a column witho
   { title: "± (seeds)", key: (row) => row.accuracy_sd, cell: (row) => `${number(row.accuracy_sd)} (${row.seeds})`, numeric: true, from: "desk" },
   { title: "parameters", key: (row) => row.parameters, cell: (row) => whole(row.parameters), numeric: true, from: "tablet" },
   { title: "change", key: (row) => row.step_change, cell: (row) => folded(number(row.step_change, 2, "+"), interval(row.step_low, row.step_high)), numeric: true, from: "tablet" },
-  { title: "verdict", key: (row) => row.step_verdict, cell: (row) => folded(verdict(row.step_verdict), row.against && `from ${row.against}`, "tablet") },
+  { title: "verdict", key: (row) => row.step_verdict, cell: (row) => folded(verdict(row.step_verdict), row.step_verdict && `from ${row.against}`, "tablet") },
   { title: "train − test", key: (row) => row.gap, cell: (row) => number(row.gap), numeric: true, from: "desk" },
   { title: "project", key: (row) => row.project ?? "", cell: (row) => row.project ?? "own", from: "desk" },
   { title: "reported, %", key: (row) => row.reported_test, cell: (row) => folded(number(row.reported_test), row.reported_verdict ?? ""), numeric: true, from: "tablet" },
@@ -53,9 +53,10 @@ function behindNote(ladder) {
 
 function ladderChart(rows, set) {
   const state = { by: "rung", range: "crowd" };
-  const lowest = Math.min(...rows.flatMap((row) => [row.accuracy_low ?? row.accuracy, ...row.accuracies]));
+  const shown = rows.flatMap((row) => [...row.accuracies, row.accuracy_low, row.accuracy_high, row.reported_test]).filter((value) => value != null);
+  const [lowest, highest] = [Math.min(...shown), Math.max(...shown)], margin = Math.max((highest - lowest) * 0.05, 0.1);
   const inCrowd = rows.filter((row) => row.accuracy > CROWD[0]).length > rows.length / 2;
-  const range = () => (inCrowd && state.range === "crowd" ? CROWD : [Math.max(Math.floor(lowest - 0.5), 0), 100]);
+  const range = () => (inCrowd && state.range === "crowd" ? CROWD : [Math.max(lowest - margin, 0), Math.min(highest + margin, 100)]);
   const holder = element("div");
   const show = () => holder.replaceChildren(chart("Test accuracy of each rung. The table below has the same numbers.",
     (width) => ladderSpec(rows, state.by, range(), width), (datum) => { location.hash = `#/${set}/rung/${datum.rung}`; }),

@@ -1,6 +1,5 @@
 "use strict";
-// A rung's own page: step, card, network, curves, confusion, misread digits.
-
+// A rung's own page: step, card, network, curves, confusion, misread images.
 
 async function rungView(set, rung) {
   const [ladder, facts, writers] = await Promise.all([load(`${set}/ladder`), load(`${set}/rungs/${rung}`), load(`${set}/writers`)]);
@@ -14,7 +13,7 @@ async function rungView(set, rung) {
       row.accuracy_low != null && `, 95 % interval ${interval(row.accuracy_low, row.accuracy_high)}`, `; ${whole(row.parameters)} parameters. `,
       runs && element("a", { href: `#/${set}/draw` }, "Let it read a digit.")),
     row.collapsed_seeds > 0 && element("p", { class: "note" }, `${row.collapsed_seeds} of the ${row.seeds} seeds collapsed: they misread at least half of the images of one class.`),
-    ...stepPart(set, row, facts),
+    ...stepPart(ladder, row, facts),
     element("h2", {}, "Network"), ...networkPart(facts),
     element("h2", {}, "Training"),
     element("div", { class: "columns" },
@@ -24,24 +23,28 @@ async function rungView(set, rung) {
     table("Recipe", ["what", "how"], facts.recipe.map((row) => row.map(words))),
     element("details", {}, element("summary", {}, "The card, as it is written"), element("pre", { tabindex: 0 }, facts.card)),
     element("h2", {}, "What is taken for what"), confusionPart(ladder, facts, row.seeds),
-    element("h2", {}, "Misread digits"), misreadPart(ladder, facts, row, writers),
+    element("h2", {}, `Misread ${ladder.things}`), misreadPart(ladder, facts, row, writers),
   ];
 }
 
-function stepPart(set, row, facts) {
-  if (!row.against) return [];
+function stepPart(ladder, row, facts) {
+  const set = ladder.name, { against } = row;
+  if (!against) return [];
+  if (!ladder.rows.some((one) => one.rung === against)) {
+    return [element("h2", {}, "The step"), element("p", {}, `It is from ${against}, which was not trained on ${ladder.title}.`)];
+  }
   const points = (value) => value != null && `${number(value)} points`;
   const others = [
-    ["for new seeds and new writers of digits", interval(row.new_writers_low, row.new_writers_high)],
+    [`for new seeds and ${ladder.others}`, interval(row.new_writers_low, row.new_writers_high)],
     ["up or down, it is smaller than", points(row.step_margin)],
     ["p-value", chance(row.step_p)],
     ["q-value, among all steps of the ladder", chance(row.step_q)],
   ].filter(([, value]) => value);
   return [
     element("h2", {}, "The step"),
-    element("p", {}, "From ", element("a", { href: `#/${set}/rung/${row.against}` }, row.against), ": ",
+    element("p", {}, "From ", element("a", { href: `#/${set}/rung/${against}` }, against), ": ",
       row.step_verdict ? [verdict(row.step_verdict), `, ${number(row.step_change, 2, "+")} points ${interval(row.step_low, row.step_high)}. `] : "not compared yet. ",
-      element("a", { href: `#/${set}/compare/${row.against}/${row.rung}` }, "Both side by side.")),
+      element("a", { href: `#/${set}/compare/${against}/${row.rung}` }, "Both side by side.")),
     others.length > 0 && table("More on the step", ["more on the change", ""], others),
     element("ul", {}, facts.changes.map((change) => element("li", {}, words(change)))),
   ];
@@ -64,10 +67,10 @@ function confusionPart(ladder, facts, seeds) {
       element("tbody", {}, counts.map((row, label) => element("tr", {}, element("th", { scope: "row" }, names[label]), row.map(cell))))));
 }
 
-/** Return how often the digits of each kind of people are misread, where that is known. */
-function kindsOf(row) {
+/** Return how often what each kind of people made is misread, where that is known. */
+function kindsOf(ladder, row) {
   const kinds = Object.entries(row).filter(([key, value]) => key.startsWith("misread_") && value != null);
-  return kinds.length ? `Misread are ${kinds.map(([key, value]) => `${number(value)} % of the digits by ${key.slice(8)}`).join(" and ")}.` : "";
+  return kinds.length ? `Misread are ${kinds.map(([key, value]) => `${number(value)} % of the ${ladder.things} by ${key.slice(8)}`).join(" and ")}.` : "";
 }
 
 function misreadPart(ladder, facts, row, writers) {
@@ -77,7 +80,7 @@ function misreadPart(ladder, facts, row, writers) {
     image, text: [`${ladder.classes[label]} read as ${ladder.classes[mostly(predictions)]}`, `by ${predictions.length} of ${seeds} seeds`] }));
   const all = found.filter((one) => one.predictions.length === seeds).length;
   return element("div", {},
-    element("p", {}, kindsOf(row)),
+    element("p", {}, kindsOf(ladder, row)),
     element("p", {}, `${whole(found.length)} images were misread by one seed or more, ${whole(all)} of them by all ${seeds}.`),
     pictureList(ladder, digits, writers));
 }
