@@ -7,6 +7,7 @@ async function compareView(set, before, after) {
   const last = ladder.rows.findLast((row) => row.against && names.includes(row.against)) ?? ladder.rows.at(-1);
   before ??= last.against ?? names[0];
   after ??= last.rung;
+  for (const rung of [before, after]) rowOf(ladder, rung);
   const [pairs, writers, old, now] = await Promise.all([load(`${set}/pairs`), load(`${set}/writers`), load(`${set}/rungs/${before}`), load(`${set}/rungs/${after}`)]);
   const go = (a, b) => { location.hash = `#/${set}/compare/${a}/${b}`; };
   const options = names.map((name) => [name, name]);
@@ -44,11 +45,10 @@ function verdictPart(ladder, { change, low, high, verdict: said, writers_low, wr
 }
 
 function factsPart(ladder, old, now) {
-  const [a, b] = [old, now].map((facts) => ladder.rows.find((row) => row.rung === facts.rung));
+  const [a, b] = [old, now].map((facts) => rowOf(ladder, facts.rung));
   const link = (rung) => element("a", { href: `#/${ladder.name}/rung/${rung}` }, rung);
   const recipe = (facts) => Object.fromEntries(facts.recipe);
   const keys = [...new Set([...old.recipe, ...now.recipe].map(([key]) => key))].filter((key) => recipe(old)[key] !== recipe(now)[key]);
-  const layers = (facts) => facts.layers.map((layer) => words(layer.layer)).join("; ");
   return table("Facts on both", ["", link(old.rung), link(now.rung)], [
     ["accuracy, %", ...[a, b].map((row) => `${number(row.accuracy)} ${interval(row.accuracy_low, row.accuracy_high)} (${row.seeds} seeds)`)],
     ["parameters", whole(a.parameters), whole(b.parameters)],
@@ -56,6 +56,7 @@ function factsPart(ladder, old, now) {
     ...keys.map((key) => [words(key), words(recipe(old)[key] ?? ""), words(recipe(now)[key] ?? "")]),
   ]);
 }
+
 /** Both networks, where a layer differs. */
 function networksPart(old, now) {
   const layers = (facts) => facts.layers.map((layer) => layer.layer).join();
@@ -64,10 +65,9 @@ function networksPart(old, now) {
     element("div", {}, element("h3", {}, facts.rung), networkPicture(facts, true))))];
 }
 
-
 /** The images that more than half of the seeds misread on one side alone, the most consistent first. */
 function imagesPart(ladder, old, now, writers) {
-  const sides = [old, now].map((facts) => ({ misread: misreadBy(facts.errors), seeds: ladder.rows.find((row) => row.rung === facts.rung).seeds }));
+  const sides = [old, now].map((facts) => ({ misread: misreadBy(facts.errors), seeds: rowOf(ladder, facts.rung).seeds }));
   const images = [...new Set(sides.flatMap((side) => [...side.misread.keys()]))].sort((a, b) => a - b);
   const share = (side, image) => (side.misread.get(image)?.predictions.length ?? 0) / side.seeds;
   const changed = (from, to) => images.filter((image) => share(from, image) > 0.5 && share(to, image) <= 0.5)

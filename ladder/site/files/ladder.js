@@ -14,6 +14,13 @@ const TABLE = [ // columns: title, what to sort by, what to show; a column witho
 ]; // from: the narrowest screen that has room for it
 const CROWD = [98.2, 99.7]; // percent, where most rungs of MNIST are
 
+/** Return the row of a rung. Throws an Error where the ladder has none of that name. */
+function rowOf(ladder, rung) {
+  const row = ladder.rows.find((one) => one.rung === rung);
+  if (!row) throw new Error(`This address leads nowhere: ${ladder.title} has no rung ${rung}.`);
+  return row;
+}
+
 function rungCell(row) {
   return folded(element("a", { href: `#/${row.set}/rung/${row.rung}` }, row.rung), row.title);
 }

@@ -2,8 +2,9 @@
 // A rung's own page: step, card, network, curves, confusion, misread images.
 
 async function rungView(set, rung) {
-  const [ladder, facts, writers] = await Promise.all([load(`${set}/ladder`), load(`${set}/rungs/${rung}`), load(`${set}/writers`)]);
-  const row = ladder.rows.find((one) => one.rung === rung);
+  const ladder = await load(`${set}/ladder`);
+  const row = rowOf(ladder, rung);
+  const [facts, writers] = await Promise.all([load(`${set}/rungs/${rung}`), load(`${set}/writers`)]);
   const runs = ladder.networks.some((network) => network.rung === rung);
   return [
     heading(`${rung}: ${facts.title}`),
