@@ -268,6 +268,7 @@ def test_a_rungs_page_shows_its_network_its_curves_and_who_wrote_what_it_misread
 
     table = cards.layer_table(cards.resolve("quick", cards=project / cards.CARDS))
     rows = page.get_by_role("region", name="Network layer by layer").locator("tbody tr").all_inner_texts()
+    page.get_by_text(f"All {len(table)} layers as a table").click()
     assert max(row.receptive_field for row in table) > 28  # of which there is nothing more to see
     assert [int(row.split("\t")[3]) for row in rows] == [min(row.receptive_field, 28) for row in table]
 
@@ -470,8 +471,6 @@ def test_another_data_set_can_be_chosen(browser, project, tmp_path):
     page.close()
 
 
-# --- for everyone -----------------------------------------------------------------------------------------------
-
 def test_what_is_no_digit_is_called_by_its_name_and_not_drawn(browser, committed_site):
     """The committed page has Fashion-MNIST, of which nobody knows who made which image; and it has no pictures."""
     page = browser.new_page()
@@ -516,6 +515,7 @@ def test_pictures_that_are_missing_are_told_with_what_brings_them(project, tmp_p
 
 
 
+# --- for everyone -----------------------------------------------------------------------------------------------
 VIEWS = {"": 1, "rung/quick": 2, "compare/quick/longer": 2, "draw": 0}  # {view: its charts}
 
 
@@ -553,8 +553,91 @@ def test_the_whole_page_is_reached_by_keyboard(opened):
     assert page.evaluate("document.getElementById('main').contains(document.activeElement)")
 
 
-def test_an_address_that_leads_nowhere_is_told(opened):
-    assert "no such name" in opened("rung/..%2F..%2Felsewhere").inner_text("main")
+NOWHERE = ["mnist/rung/..%2F..%2Felsewhere", "%", "mnist/rung/%E0", "mnist/rung/net99", "mnist/compare/quick/net99"]
+NOWHERE += ["letters", "letters/rung/quick", "mnist/constructor", "mnist/rung"]
+
+
+@pytest.mark.parametrize("address", NOWHERE)
+def test_an_address_that_leads_nowhere_is_told(opened, address):
+    """`opened` holds the console to be empty."""
+    page = opened()
+    page.evaluate("(address) => { location.hash = `#/${address}`; }", address)
+    page.get_by_text("This address leads nowhere").wait_for()
+    page.get_by_role("link", name="Ladder", exact=True).click()
+    page.get_by_role("heading", name="MNIST: 2 rungs").wait_for()
+
+
+def test_a_select_that_changes_the_view_keeps_the_focus(opened):
+    """Arrow keys go on from one rung to the next; a link leads to the title of what it opens."""
+    page = opened("compare/quick/longer")
+    for label, key, pair in (("Before", "ArrowDown", "longer → longer"), ("After", "ArrowUp", "longer → quick")):
+        page.get_by_label(label, exact=True).focus()
+        page.keyboard.press(key)
+        page.get_by_role("heading", name=pair).wait_for()
+        focused = "document.activeElement.labels?.[0].firstChild.textContent"
+        assert page.evaluate(focused) == label
+    assert page.get_by_role("status").filter(has_text="longer → quick").count() == 1  # is read out
+    page.get_by_role("button", name="Swap").press("Enter")
+    page.get_by_role("heading", name="quick → longer").wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Swap"
+    page.get_by_role("link", name="quick", exact=True).first.press("Enter")
+    page.wait_for_function("document.activeElement.tagName === 'H1'")
+
+
+def test_a_chart_is_drawn_anew_for_another_width(opened):
+    page = opened(viewport={"width": 1280, "height": 800})
+    charts_drawn(page, 1)
+    widths = "['.chart svg', '.chart'].map((of) => document.querySelector(of).clientWidth)"
+    for width in (400, 1000):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function(f"(([drawn, there]) => drawn <= there && drawn > there - 60)({widths})")
+    charts_drawn(page, 1)
+
+
+@pytest.mark.parametrize("by", ["rung", "parameters"])
+def test_a_mark_says_in_words_what_it_shows(opened, project, by):
+    """The oracle is curves.csv, and that no text has a key of the page's data or more decimals than two."""
+    page = opened()
+    charts_drawn(page, 1)
+    page.get_by_label("From left to right").select_option(by)
+    charts_drawn(page, 1)
+    seeds = {rung: reached(project, rung) for rung in SEEDS}
+    expected = {f"{rung}, seed {seed}: {one:.2f} %" for rung in SEEDS for seed, one in enumerate(seeds[rung])}
+    expected |= {f"{np.mean(seeds[rung]):.2f} %" for rung in SEEDS}
+    said = set()
+    for mark in page.locator(".chart g.mark-symbol.role-mark path").all():
+        box = mark.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        said.add(page.locator(".chart [title]").get_attribute("title"))
+    assert said
+    assert not re.search(r"\d\.\d{3}|\w_\w", " ".join(said))
+    assert all(any(part in text for part in expected) for text in said)
+    assert all(re.search("seed|parameters", text) for text in said)
+
+
+def test_a_test_image_with_nobody_to_read_it_is_said_so(opened):
+    page = opened("draw")
+    page.get_by_role("button", name="Take a test image").click()
+    page.wait_for_selector(".answer")
+    for box in page.locator("fieldset input").all():
+        box.uncheck()
+    page.get_by_text("No network is chosen to read it.").wait_for()
+    assert re.fullmatch(r"Test image \d+, labelled \d\. No network is chosen to read it\.", page.inner_text("#said"))
+
+
+@pytest.mark.parametrize(
+    ("behind", "rungs", "said"),
+    [
+        (["b"], "abc", "The reports of b are .+ until this rung is trained again."),
+        (["b"], "b", "The reports of b are .+ until this rung is trained again."),
+        (["a", "b"], "abcde", "The reports of a, b are .+ until these rungs are trained again."),
+        (["a", "b"], "ab", "The reports of all rungs are .+ until these rungs are trained again."),
+        (["a", "b"], "abc", "The reports of 2 of 3 rungs, all but c, are .+ until these rungs are trained again."),
+    ],
+)
+def test_what_is_behind_is_said(opened, behind, rungs, said):
+    ladder = {"behind": behind, "rows": [{"rung": rung} for rung in rungs]}
+    assert re.fullmatch(said, opened().evaluate("(ladder) => behindNote(ladder).textContent", ladder))
 
 
 def test_it_paints_within_a_second(opened):

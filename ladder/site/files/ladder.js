@@ -52,10 +52,10 @@ async function ladderView(set) {
 function behindNote(ladder) {
   if (!ladder.behind.length) return null;
   const others = ladder.rows.map((row) => row.rung).filter((rung) => !ladder.behind.includes(rung));
-  const which = !others.length ? "all rungs"
+  const which = ladder.behind.length === 1 ? ladder.behind[0] : !others.length ? "all rungs"
     : others.length < ladder.behind.length ? `${ladder.behind.length} of ${ladder.rows.length} rungs, all but ${others.join(", ")},`
       : ladder.behind.join(", ");
-  return element("p", { class: "note" }, `The reports of ${which} are of an earlier version of this project. They stand until these rungs are trained again.`);
+  return element("p", { class: "note" }, `The reports of ${which} are of an earlier version of this project. They stand until ${ladder.behind.length > 1 ? "these rungs are" : "this rung is"} trained again.`);
 }
 
 function ladderChart(rows, set) {
