@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import random
 import re
 import shutil
@@ -17,10 +18,11 @@ import tarfile
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from browser import started
+from browser import chromium, started
 from clear_digits import is_clear
 from conftest import made_once
 from PIL import Image
@@ -267,8 +269,8 @@ def test_a_rungs_page_shows_its_network_its_curves_and_who_wrote_what_it_misread
     np.testing.assert_array_equal(pixels_of(page, ".digits canvas"), digit)
 
     table = cards.layer_table(cards.resolve("quick", cards=project / cards.CARDS))
-    rows = page.get_by_role("region", name="Network layer by layer").locator("tbody tr").all_inner_texts()
     page.get_by_text(f"All {len(table)} layers as a table").click()
+    rows = page.get_by_role("region", name="Network layer by layer").locator("tbody tr").all_inner_texts()
     assert max(row.receptive_field for row in table) > 28  # of which there is nothing more to see
     assert [int(row.split("\t")[3]) for row in rows] == [min(row.receptive_field, 28) for row in table]
 
@@ -514,18 +516,28 @@ def test_pictures_that_are_missing_are_told_with_what_brings_them(project, tmp_p
     assert stage[2] == "mnist"
 
 
-
 # --- for everyone -----------------------------------------------------------------------------------------------
+
 VIEWS = {"": 1, "rung/quick": 2, "compare/quick/longer": 2, "draw": 0}  # {view: its charts}
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Return the folder that takes a screenshot of each view, for people to look at."""
+    folder = Path(os.environ.get("DIGIT_LADDER_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_no_view_has_a_fault_that_axe_finds_at_any_width(opened, view, scheme):
+def test_no_view_has_a_fault_that_axe_finds_at_any_width(opened, pictures, view, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe on the page: not installed").Axe()
     for width in WIDTHS:
         page = opened(view, color_scheme=scheme, viewport={"width": width, "height": 800})
         charts_drawn(page, VIEWS[view])
+        name = view.replace("/", "-") or "ladder"
+        page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png", full_page=True)
         found = axe.run(page, options={"preload": False}).response["violations"]  # it would fetch files
         assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -644,6 +656,18 @@ def test_it_paints_within_a_second(opened):
     page = opened()
     page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
     assert page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") < 1000
+
+
+def test_a_browser_that_playwright_fetched_is_found_where_the_machine_has_none(tmp_path, monkeypatch):
+    fetched = tmp_path / "chrome"
+    driver = SimpleNamespace(chromium=SimpleNamespace(executable_path=str(fetched)))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert chromium(driver) is None
+    fetched.touch()
+    assert chromium(driver) == str(fetched)
+    write_bytes(tmp_path / "bin/google-chrome", b"")
+    (tmp_path / "bin/google-chrome").chmod(0o755)
+    assert chromium(driver) == str(tmp_path / "bin/google-chrome")
 
 
 # --- the folder -------------------------------------------------------------------------------------------------
