@@ -1,7 +1,7 @@
 "use strict";
 // A rung's own page: step, card, network, curves, confusion, misread images.
 
-async function rungView(set, rung) {
+async function rungView(set, rung = "without a name") {
   const ladder = await load(`${set}/ladder`);
   const row = rowOf(ladder, rung);
   const [facts, writers] = await Promise.all([load(`${set}/rungs/${rung}`), load(`${set}/writers`)]);
