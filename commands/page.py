@@ -67,16 +67,19 @@ def main(given: list[str] | None = None) -> None:
     from ladder.site.kernels import web_assembly
 
     shown = data_sets()
-    data = {"sets": [{"name": one.name, "title": one.title} for one in shown], "kernels": web_assembly(CACHE)}
+    names = [{"name": one.name, "title": one.title, "drawable": one.drawable} for one in shown]
+    data = {"sets": names, "kernels": web_assembly(CACHE)}
     for one in shown:
         data |= data_of(one)
     files = page_files(chart_scripts(CACHE), data)
     replace_site(files)
     pictures = sum(len(content) for path, content in files.items() if path.endswith("/images.js"))
     size = (sum(map(len, files.values())) - pictures) / 1e6
-    print(
-        f"page: {SITE}/index.html; {size:.2f} MB, and {pictures / 1e6:.2f} MB of digits that are loaded when asked for"
-    )
+    print(f"page: {SITE}/index.html; {size:.2f} MB, and {pictures / 1e6:.2f} MB of pictures, loaded when asked for")
+    for one in shown:
+        if not one.images.is_file():
+            bring = f"`dvc repro rungs/dvc.yaml:preprocess@{one.name}` brings them; then `make page` again"
+            print(f"page: it has no pictures of {one.title}: {bring}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import random
 import re
 import shutil
@@ -17,10 +18,11 @@ import tarfile
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from browser import started
+from browser import chromium, started
 from clear_digits import is_clear
 from conftest import made_once
 from PIL import Image
@@ -32,7 +34,7 @@ from ladder.data import packages
 from ladder.data.tensors import read_tensors, write_tensors
 from ladder.evaluation.numbers import interval, number
 from ladder.exceptions import LadderError
-from ladder.files import write_bytes
+from ladder.files import read_yaml, write_bytes
 from ladder.models.prepare import prepare
 from ladder.runs import store
 from ladder.site import charts, data_sets, networks
@@ -78,6 +80,21 @@ def project(npm, trained, tmp_path_factory, worker_id):
         assert done.returncode == 0, done.stderr
 
     return made_once(tmp_path_factory, worker_id, "page", build)
+
+
+@pytest.fixture(scope="session")
+def committed_site(npm, tmp_path_factory, worker_id):
+    """Return the folder of the committed ladder's page, without pictures and with the published networks alone."""
+
+    def build(folder):
+        for name in ("reports", "rungs", "docs", "benchmarks", "datasets", "models"):
+            if (REPOSITORY / name).is_dir():
+                shutil.copytree(REPOSITORY / name, folder / name)
+        shutil.copy(REPOSITORY / "params.yaml", folder)
+        done = run_module("commands.page", folder)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, worker_id, "committed", build) / "site"
 
 
 @pytest.fixture(scope="session")
@@ -134,17 +151,35 @@ def test_the_table_has_the_reports_numbers_and_sorts_by_any_column(opened, proje
     page = opened()
     means = {rung: np.mean(reached(project, rung)) for rung in SEEDS}
     head = page.locator(".sorted thead th")
-    cells = "[...document.querySelectorAll('.sorted tbody tr')].map((row) => row.innerText)"
+    cells = "[...document.querySelectorAll('.sorted tbody tr')].map((row) => [...row.cells].map((td) => td.innerText))"
     column = head.all_inner_texts().index("accuracy, %")
-    shown = {row.split()[0]: row.split("\t")[column] for row in page.evaluate(cells)}
+    shown = {row[0].split()[0]: row[column].split("\n")[0] for row in page.evaluate(cells)}
     assert shown == {rung: f"{mean:.2f}" for rung, mean in means.items()}
 
     falling = sorted(means, key=means.get, reverse=True)
     for expected, told in ((falling, "descending"), (falling[::-1], "ascending")):
         head.nth(column).get_by_role("button").press("Enter")
-        assert [row.split()[0] for row in page.evaluate(cells)] == expected
+        assert [row[0].split()[0] for row in page.evaluate(cells)] == expected
         assert head.nth(column).get_attribute("aria-sort") == told
     assert page.locator(".sorted [aria-sort]").count() == 1
+
+
+@pytest.mark.parametrize("data", ["mnist", "fashion_mnist"])
+@pytest.mark.parametrize("width", [320, 360, 768, 800, 1024, 1280, 1920])
+def test_the_table_of_the_committed_ladder_fits_its_screen(browser, committed_site, data, width):
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(f"file://{committed_site}/index.html#/{data}")
+    region = page.get_by_role("region", name="All rungs")
+    needed, there = region.evaluate("(region) => [region.scrollWidth, region.clientWidth]")
+    assert needed <= there
+    heads = page.locator(".sorted thead th:visible").all_inner_texts()
+    assert {"rung", "accuracy, %", "verdict"} <= set(heads)
+    if page.get_by_label("All columns").is_visible():  # what is too wide then scrolls in its own box
+        page.get_by_label("All columns").check()
+        assert page.locator(".sorted thead th:visible").count() > len(heads)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".sorted thead th:not(:visible)").count() == 0
+    page.close()
 
 
 def test_the_page_rounds_as_the_reports_do(opened):
@@ -234,8 +269,55 @@ def test_a_rungs_page_shows_its_network_its_curves_and_who_wrote_what_it_misread
     np.testing.assert_array_equal(pixels_of(page, ".digits canvas"), digit)
 
     table = cards.layer_table(cards.resolve("quick", cards=project / cards.CARDS))
+    page.get_by_text(f"All {len(table)} layers as a table").click()
     rows = page.get_by_role("region", name="Network layer by layer").locator("tbody tr").all_inner_texts()
-    assert [row.split("\t")[3].strip() for row in rows] == [str(row.receptive_field) for row in table]
+    assert max(row.receptive_field for row in table) > 28  # of which there is nothing more to see
+    assert [int(row.split("\t")[3]) for row in rows] == [min(row.receptive_field, 28) for row in table]
+
+
+# operations whose output is another map than their input
+NEW_MAP = ("conv", "linear", "max_pool", "avg_pool", "global_avg_pool", "flatten")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_rungs_network_is_drawn_block_by_block(opened, project, width):
+    """The oracle is the table of its layers: a block is as high as its map, a square as large as what is seen."""
+    page = opened("rung/quick", viewport={"width": width, "height": 800})
+    table = cards.layer_table(cards.resolve("quick", cards=project / cards.CARDS))
+    drawn = [row for row in table if row.layer.name in NEW_MAP]
+    blocks = page.locator(".network li")
+    texts = blocks.all_inner_texts()
+    assert "1×28×28" in texts[0]
+    for row, text in zip(drawn, texts[1:], strict=True):
+        assert text.startswith(f"{row.number} {row.layer.name.replace('_', ' ')}")
+        assert "×".join(map(str, row.shape)) in text
+        assert ("sees all" if row.receptive_field >= 28 else f"sees {row.receptive_field}×") in text
+    for row in table:
+        assert row.layer.name.replace("_", " ") in " ".join(texts)
+
+    def sides(kind):
+        return [rect.bounding_box()["height"] for rect in blocks.locator(f"rect{kind}").all()]
+
+    image, *heights = sides(":not([class])")
+    for row, height in zip(drawn, heights, strict=True):
+        side = row.shape[1] if len(row.shape) == 3 else 1
+        assert height == pytest.approx(max(image * side / 28, 4), abs=1)
+    for row, whole, seen in zip(drawn, sides(".whole"), sides(".part"), strict=True):
+        assert seen / whole == pytest.approx(min(row.receptive_field / 28, 1), abs=0.05)
+    for block in blocks.all():
+        box = block.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+
+
+def test_two_networks_are_drawn_side_by_side_where_they_differ(browser, committed_site, opened):
+    page = browser.new_page()
+    page.goto(f"file://{committed_site}/index.html#/mnist/compare/s7_final/champion")
+    for rung, pictured in zip(("s7_final", "champion"), page.locator(".network").all(), strict=True):
+        table = cards.layer_table(cards.resolve(rung))
+        assert pictured.locator("li").count() == 1 + sum(row.layer.name in NEW_MAP for row in table)
+    page.close()
+    assert opened("compare/quick/longer").locator(".network").count() == 0  # theirs are the same
 
 
 def test_two_rungs_side_by_side_say_what_compare_says(opened, project):
@@ -373,7 +455,8 @@ def test_another_data_set_can_be_chosen(browser, project, tmp_path):
         if name == "ladder":
             content |= {"name": "clothes", "title": "Clothes", "classes": [f"class {label}" for label in range(10)]}
         write_bytes(site / f"data/clothes/{name}.js", as_script(f"clothes/{name}", content))
-    sets = [{"name": "mnist", "title": "MNIST"}, {"name": "clothes", "title": "Clothes"}]
+    titles = {"mnist": "MNIST", "clothes": "Clothes"}
+    sets = [{"name": name, "title": title, "drawable": True} for name, title in titles.items()]
     (site / "data/sets.js").write_bytes(as_script("sets", sets))
     page = browser.new_page()
     page.goto(f"file://{site}/index.html")
@@ -390,21 +473,87 @@ def test_another_data_set_can_be_chosen(browser, project, tmp_path):
     page.close()
 
 
+def test_what_is_no_digit_is_called_by_its_name_and_not_drawn(browser, committed_site):
+    """The committed page has Fashion-MNIST, of which nobody knows who made which image; and it has no pictures."""
+    page = browser.new_page()
+    page.goto(f"file://{committed_site}/index.html#/fashion_mnist/rung/tiny")
+    page.wait_for_selector("h2:text('Misread articles of clothing')")
+    for view in ("rung/tiny", "compare/s7_final/tiny"):
+        page.goto(f"file://{committed_site}/index.html#/fashion_mnist/{view}")
+        page.get_by_text("for new seeds and other test images").wait_for()
+        assert not re.search("writer|digit", page.inner_text("main"))
+    page.goto(f"file://{committed_site}/index.html#/fashion_mnist/rung/s7_final")
+    page.get_by_text("from s7_light, which was not trained on Fashion-MNIST").wait_for()
+    page.goto(f"file://{committed_site}/index.html#/fashion_mnist/draw")
+    page.get_by_role("link", name="Draw a digit for those of MNIST").click()
+    page.wait_for_selector("#pad")
+    page.close()
+
+
+def test_the_chart_of_all_accuracies_ends_just_above_the_highest(browser, committed_site):
+    """So the seeds of Fashion-MNIST, which are between 89 and 92 %, take most of the chart's height."""
+    page = browser.new_page()
+    page.goto(f"file://{committed_site}/index.html#/fashion_mnist")
+    page.wait_for_selector(".chart svg")
+    frame = page.locator(".chart g.mark-group.role-frame > g > path.background").first.bounding_box()
+    seeds = [one.bounding_box() for one in page.locator(".chart g.mark-symbol.role-mark").first.locator("path").all()]
+    middles = [(box["y"] + box["height"] / 2 - frame["y"]) / frame["height"] for box in seeds]
+    assert 0 <= min(middles) < 0.3
+    assert 0.7 < max(middles) <= 1
+    page.close()
+
+
+def test_pictures_that_are_missing_are_told_with_what_brings_them(project, tmp_path):
+    folder = shutil.copytree(project, tmp_path / "without")
+    shutil.rmtree(folder / "data/sets/mnist/processed")
+    done = run_module("commands.page", folder)
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stdout.splitlines() if "no pictures" in line]
+    assert len(told) == 1
+    stage = re.search("`dvc repro rungs/dvc.yaml:(.+)@(.+?)`", told[0])
+    stages = read_yaml(REPOSITORY / "rungs/dvc.yaml")["stages"]
+    assert "data/sets/${key}/processed" in stages[stage[1]]["do"]["outs"]
+    assert stage[2] == "mnist"
+
+
 # --- for everyone -----------------------------------------------------------------------------------------------
 
 VIEWS = {"": 1, "rung/quick": 2, "compare/quick/longer": 2, "draw": 0}  # {view: its charts}
 
 
+@pytest.fixture
+def pictures(tmp_path):
+    """Return the folder that takes a screenshot of each view, for people to look at."""
+    folder = Path(os.environ.get("DIGIT_LADDER_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_no_view_has_a_fault_that_axe_finds_at_any_width(opened, view, scheme):
+def test_no_view_has_a_fault_that_axe_finds_at_any_width(opened, pictures, view, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe on the page: not installed").Axe()
     for width in WIDTHS:
         page = opened(view, color_scheme=scheme, viewport={"width": width, "height": 800})
         charts_drawn(page, VIEWS[view])
+        name = view.replace("/", "-") or "ladder"
+        page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png", full_page=True)
         found = axe.run(page, options={"preload": False}).response["violations"]  # it would fetch files
         assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("view", [view for view, charts in VIEWS.items() if charts])
+def test_a_screen_reader_hears_what_each_chart_shows(opened, view):
+    """The oracle is the browser's own tree of what it hands to a screen reader."""
+    page = opened(view)
+    charts_drawn(page, VIEWS[view])
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    heard = [(node["role"]["value"], node["name"]["value"]) for node in tree if not node["ignored"] and "name" in node]
+    images = [name for role, name in heard if role == "image" and name.startswith("Test ")]
+    assert len(images) == VIEWS[view]
+    assert all(re.match("Test (accuracy|loss) (of|by) ", name) for name in images)
+    assert "Vega" not in str(heard)
 
 
 def test_the_whole_page_is_reached_by_keyboard(opened):
@@ -416,8 +565,90 @@ def test_the_whole_page_is_reached_by_keyboard(opened):
     assert page.evaluate("document.getElementById('main').contains(document.activeElement)")
 
 
-def test_an_address_that_leads_nowhere_is_told(opened):
-    assert "no such name" in opened("rung/..%2F..%2Felsewhere").inner_text("main")
+NOWHERE = ["mnist/rung/..%2F..%2Felsewhere", "%", "mnist/rung/%E0", "mnist/rung/net99", "mnist/compare/quick/net99"]
+NOWHERE += ["letters", "letters/rung/quick", "mnist/constructor", "mnist/rung"]
+
+
+@pytest.mark.parametrize("address", NOWHERE)
+def test_an_address_that_leads_nowhere_is_told(opened, address):
+    """`opened` holds the console to be empty."""
+    page = opened()
+    page.evaluate("(address) => { location.hash = `#/${address}`; }", address)
+    page.get_by_text("This address leads nowhere").wait_for()
+    page.get_by_role("link", name="Ladder", exact=True).click()
+    page.get_by_role("heading", name="MNIST: 2 rungs").wait_for()
+
+
+def test_a_select_that_changes_the_view_keeps_the_focus(opened):
+    """Arrow keys go on from one rung to the next; a link leads to the title of what it opens."""
+    page = opened("compare/quick/longer")
+    for label, key, pair in (("Before", "ArrowDown", "longer → longer"), ("After", "ArrowUp", "longer → quick")):
+        page.locator("select").and_(page.get_by_label(label)).press(key)
+        page.get_by_role("heading", name=pair).wait_for()
+        focused = "document.activeElement.labels?.[0].firstChild.textContent"
+        assert page.evaluate(focused) == label
+    assert page.get_by_role("status").filter(has_text="longer → quick").count() == 1  # is read out
+    page.get_by_role("button", name="Swap").press("Enter")
+    page.get_by_role("heading", name="quick → longer").wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Swap"
+    page.get_by_role("link", name="quick", exact=True).first.press("Enter")
+    page.wait_for_function("document.activeElement.tagName === 'H1'")
+
+
+def test_a_chart_is_drawn_anew_for_another_width(opened):
+    page = opened(viewport={"width": 1280, "height": 800})
+    charts_drawn(page, 1)
+    widths = "['.chart svg', '.chart'].map((of) => document.querySelector(of).clientWidth)"
+    for width in (400, 1000):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function(f"(([drawn, there]) => drawn <= there && drawn > there - 60)({widths})")
+    charts_drawn(page, 1)
+
+
+@pytest.mark.parametrize("by", ["rung", "parameters"])
+def test_a_mark_says_in_words_what_it_shows(opened, project, by):
+    """The oracle is curves.csv, and that no text has a key of the page's data or more decimals than two."""
+    page = opened()
+    charts_drawn(page, 1)
+    page.get_by_label("From left to right").select_option(by)
+    charts_drawn(page, 1)
+    seeds = {rung: reached(project, rung) for rung in SEEDS}
+    expected = {f"{rung}, seed {seed}: {one:.2f} %" for rung in SEEDS for seed, one in enumerate(seeds[rung])}
+    expected |= {f"{np.mean(seeds[rung]):.2f} %" for rung in SEEDS}
+    said = set()
+    for mark in page.locator(".chart g.mark-symbol.role-mark path").all():
+        box = mark.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        said.add(page.locator(".chart [title]").get_attribute("title"))
+    assert said
+    assert not re.search(r"\d\.\d{3}|\w_\w", " ".join(said))
+    assert all(any(part in text for part in expected) for text in said)
+    assert all(re.search("seed|parameters", text) for text in said)
+
+
+def test_a_test_image_with_nobody_to_read_it_is_said_so(opened):
+    page = opened("draw")
+    page.get_by_role("button", name="Take a test image").click()
+    page.wait_for_selector(".answer")
+    for box in page.locator("fieldset input").all():
+        box.uncheck()
+    page.get_by_text("No network is chosen to read it.").wait_for()
+    assert re.fullmatch(r"Test image \d+, labelled \d\. No network is chosen to read it\.", page.inner_text("#said"))
+
+
+@pytest.mark.parametrize(
+    ("behind", "rungs", "said"),
+    [
+        (["b"], "abc", "The reports of b are .+ until this rung is trained again."),
+        (["b"], "b", "The reports of b are .+ until this rung is trained again."),
+        (["a", "b"], "abcde", "The reports of a, b are .+ until these rungs are trained again."),
+        (["a", "b"], "ab", "The reports of all rungs are .+ until these rungs are trained again."),
+        (["a", "b"], "abc", "The reports of 2 of 3 rungs, all but c, are .+ until these rungs are trained again."),
+    ],
+)
+def test_what_is_behind_is_said(opened, behind, rungs, said):
+    ladder = {"behind": behind, "rows": [{"rung": rung} for rung in rungs]}
+    assert re.fullmatch(said, opened().evaluate("(ladder) => behindNote(ladder).textContent", ladder))
 
 
 def test_it_paints_within_a_second(opened):
@@ -426,19 +657,23 @@ def test_it_paints_within_a_second(opened):
     assert page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") < 1000
 
 
+def test_a_browser_that_playwright_fetched_is_found_where_the_machine_has_none(tmp_path, monkeypatch):
+    fetched = tmp_path / "chrome"
+    driver = SimpleNamespace(chromium=SimpleNamespace(executable_path=str(fetched)))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert chromium(driver) is None
+    fetched.touch()
+    assert chromium(driver) == str(fetched)
+    write_bytes(tmp_path / "bin/google-chrome", b"")
+    (tmp_path / "bin/google-chrome").chmod(0o755)
+    assert chromium(driver) == str(tmp_path / "bin/google-chrome")
+
+
 # --- the folder -------------------------------------------------------------------------------------------------
 
 
-def test_the_committed_ladder_takes_less_than_2_mb_without_digits(npm, tmp_path):
-    shutil.copytree(REPOSITORY / "reports", tmp_path / "reports")
-    for folder in ("rungs", "docs", "benchmarks", "datasets"):
-        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
-    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
-    if (REPOSITORY / "models").is_dir():
-        shutil.copytree(REPOSITORY / "models", tmp_path / "models")
-    done = run_module("commands.page", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert sum(path.stat().st_size for path in tmp_path.glob("site/**/*") if path.is_file()) < 2_000_000
+def test_the_committed_ladder_takes_less_than_2_mb_without_digits(committed_site):
+    assert sum(path.stat().st_size for path in committed_site.rglob("*") if path.is_file()) < 2_000_000
 
 
 def test_a_published_network_comes_before_the_default_one_and_that_before_the_stores(project, tmp_path, monkeypatch):

@@ -18,14 +18,17 @@ SHOWN = (1, 28, 28)  # channels, rows and columns of the pictures that the page'
 
 @dataclass(frozen=True)
 class DataSet:
-    """One data set. name: part of addresses; title: for people; licence: who made it, and its terms.
+    """One data set. name: part of addresses; title: for people; things: what its images show, such as digits.
 
-    classes: their names, in the order of labels. reports: the folder with a folder for each rung. images: the
-    safetensors file of the test images, which may be missing. part_of_recipes: what recipes for it say of its images.
+    drawable: whether people can draw them. licence: who made it, and its terms. classes: their names, in the order of
+    labels. reports: the folder with a folder for each rung. images: the safetensors file of the test images, which may
+    be missing. part_of_recipes: what recipes for it say of its images.
     """
 
     name: str
     title: str
+    things: str
+    drawable: bool
     licence: str
     classes: tuple[str, ...]
     target: float | None
@@ -43,6 +46,8 @@ def _shown(card):
     return DataSet(
         name=card.name,
         title=card.title,
+        things=card.things,
+        drawable=card.name == DEFAULT_DATA,
         licence=card.licence,
         classes=card.classes,
         target=card.target,

@@ -25,6 +25,9 @@ def ladder_facts(data: DataSet, reports: Mapping[str, Report]) -> dict:
     return {
         "name": data.name,
         "title": data.title,
+        "things": data.things,
+        "drawable": data.drawable,
+        "others": _others(reports),
         "licence": data.licence,
         "classes": data.classes,
         "images": max((report.misread.shape[1] for report in reports.values()), default=0),
@@ -57,7 +60,7 @@ def rung_facts(data: DataSet, rung: str) -> dict:
         "differs": card.differs,
         "card": (cards.CARDS / f"{rung}.yaml").read_text(encoding="utf-8"),
         "layers": _layers(recipe),
-        "side": recipe.input.size,
+        "image": (recipe.images.channels, recipe.input.size, recipe.input.size),
         "recipe": [[key, value_text(value)] for key, value in content.items() if key not in NOT_RECIPE],
         "changes": [line.removeprefix("- ") for line in changes(rung, data.part_of_recipes) if line.startswith("- ")],
         "curves": _curves(folder / "curves.csv"),
@@ -74,16 +77,25 @@ def errors(path: Path) -> list[list]:
 
 
 def writers_of(reports: Mapping[str, Report]) -> dict[int, str]:
-    """Return {image: who made it} of the test images that a rung misread; nothing where that is not known."""
+    """Return {image: who made it} of the test images that a rung misread, such as `writer 2412, employees`.
+
+    There is nothing in it where that is not known.
+    """
     test = next((report.test for report in reports.values() if report.test.groups is not None), None)
     if test is None:
         return {}
     misread = sorted({index for report in reports.values() for index in report.labels})
     kinds = test.kinds or {}
     return {
-        index: ", ".join([str(test.groups[index]), *filter(None, [kinds.get(str(test.kind[index]))])])
+        index: ", ".join([f"{test.maker} {test.groups[index]}", *filter(None, [kinds.get(str(test.kind[index]))])])
         for index in misread
     }
+
+
+def _others(reports):
+    """Return what new images would be, such as digits of other people: of whoever did not make these."""
+    test = next((report.test for report in reports.values() if report.test.groups is not None), None)
+    return test.others if test else "other test images"
 
 
 def _records(rows, reports):
@@ -105,16 +117,23 @@ def _change(comparison):
 
 
 def _layers(recipe):
-    return [
-        {
-            "number": row.number,
-            "layer": said(row.layer),
-            "shape": " × ".join(map(str, row.shape)),
-            "field": row.receptive_field,
-            "parameters": row.parameters,
-        }
-        for row in with_inside(cards.layer_table(recipe))
-    ]
+    """Return a row for each layer. block: whether its output is a map of its own, not its input's with other values."""
+    rows, field = [], 1
+    for row in with_inside(cards.layer_table(recipe)):
+        new = row.shape != row.in_shape or row.receptive_field != field or hasattr(row.layer, "out")
+        rows.append(
+            {
+                "number": row.number,
+                "layer": said(row.layer),
+                "shape": row.shape,
+                "field": row.receptive_field,
+                "parameters": row.parameters,
+                "block": new and not row.inside,
+            }
+        )
+        if not row.inside:  # a row with layers inside comes before them
+            field = row.receptive_field
+    return rows
 
 
 def _curves(path):

@@ -26,7 +26,7 @@ from ladder.models.prepare import FIELD
 from ladder.models.weights import PUBLISHED, Model, on_cpu, read_default, read_published
 from ladder.network.build import build
 from ladder.network.inference import values_of
-from ladder.paths import DEFAULT_DATA, REPORTS, model_path, processed_folder
+from ladder.paths import REPORTS, model_path, processed_folder
 from ladder.runs import store
 from ladder.site.data_sets import DataSet, read_rows
 
@@ -52,7 +52,7 @@ def networks(data: DataSet, reports: Mapping[str, Report]) -> list[Network]:
     The published ones come before others where there are more than `MOST`. reports: {rung: Report} of the climbed
     rungs. Those behind their cards are not looked for in the store.
     """
-    if data.name != DEFAULT_DATA:  # the page draws digits
+    if not data.drawable:
         return []
     models = [read_published(path.stem) for path in sorted(PUBLISHED.glob("*.safetensors"))]
     found = [Network(model, data.reports / model.name) for model in models if model.name in reports]

@@ -7,6 +7,7 @@ async function compareView(set, before, after) {
   const last = ladder.rows.findLast((row) => row.against && names.includes(row.against)) ?? ladder.rows.at(-1);
   before ??= last.against ?? names[0];
   after ??= last.rung;
+  for (const rung of [before, after]) rowOf(ladder, rung);
   const [pairs, writers, old, now] = await Promise.all([load(`${set}/pairs`), load(`${set}/writers`), load(`${set}/rungs/${before}`), load(`${set}/rungs/${after}`)]);
   const go = (a, b) => { location.hash = `#/${set}/compare/${a}/${b}`; };
   const options = names.map((name) => [name, name]);
@@ -15,9 +16,10 @@ async function compareView(set, before, after) {
     element("div", { class: "controls" },
       choice("Before", options, before, (value) => go(value, after)),
       choice("After", options, after, (value) => go(before, value)),
-      element("button", { type: "button", onclick: () => go(after, before) }, "Swap")),
-    before === after ? element("p", {}, "Choose two rungs.") : verdictPart(changeOf(pairs, before, after)),
+      element("button", { type: "button", name: "Swap", onclick: () => go(after, before) }, "Swap")),
+    before === after ? element("p", {}, "Choose two rungs.") : verdictPart(ladder, changeOf(pairs, before, after)),
     factsPart(ladder, old, now),
+    ...networksPart(old, now),
     element("h2", {}, "Curves"),
     element("div", { class: "columns" }, ["accuracy", "loss"].map((what) =>
       chart(`Test ${what} by epoch of both`, (width) => curvesSpec({ [before]: old.curves, [after]: now.curves }, what, width)))),
@@ -37,29 +39,35 @@ function changeOf(pairs, before, after) {
     writers_low: minus(pair.writers_high), writers_high: minus(pair.writers_low), writers_verdict: say(pair.writers_verdict) };
 }
 
-function verdictPart({ change, low, high, verdict: said, writers_low, writers_high, writers_verdict }) {
+function verdictPart(ladder, { change, low, high, verdict: said, writers_low, writers_high, writers_verdict }) {
   return element("p", { id: "verdict" }, said ? verdict(said) : "Seed noise is unknown", `: ${number(change, 2, "+")} points of accuracy`, low != null && ` ${interval(low, high)}`,
-    writers_verdict && ["; for new seeds and new writers ", verdict(writers_verdict), ` ${interval(writers_low, writers_high)}`], ".");
+    writers_verdict && [`; for new seeds and ${ladder.others} `, verdict(writers_verdict), ` ${interval(writers_low, writers_high)}`], ".");
 }
 
 function factsPart(ladder, old, now) {
-  const [a, b] = [old, now].map((facts) => ladder.rows.find((row) => row.rung === facts.rung));
+  const [a, b] = [old, now].map((facts) => rowOf(ladder, facts.rung));
   const link = (rung) => element("a", { href: `#/${ladder.name}/rung/${rung}` }, rung);
   const recipe = (facts) => Object.fromEntries(facts.recipe);
   const keys = [...new Set([...old.recipe, ...now.recipe].map(([key]) => key))].filter((key) => recipe(old)[key] !== recipe(now)[key]);
-  const layers = (facts) => facts.layers.map((layer) => words(layer.layer)).join("; ");
   return table("Facts on both", ["", link(old.rung), link(now.rung)], [
     ["accuracy, %", ...[a, b].map((row) => `${number(row.accuracy)} ${interval(row.accuracy_low, row.accuracy_high)} (${row.seeds} seeds)`)],
     ["parameters", whole(a.parameters), whole(b.parameters)],
     ["train − test", number(a.gap), number(b.gap)],
-    ...(layers(old) === layers(now) ? [] : [["network", layers(old), layers(now)]]),
     ...keys.map((key) => [words(key), words(recipe(old)[key] ?? ""), words(recipe(now)[key] ?? "")]),
   ]);
 }
 
+/** Both networks, where a layer differs. */
+function networksPart(old, now) {
+  const layers = (facts) => facts.layers.map((layer) => layer.layer).join();
+  if (layers(old) === layers(now)) return [];
+  return [element("h2", {}, "Networks"), element("div", { class: "columns" }, [old, now].map((facts) =>
+    element("div", {}, element("h3", {}, facts.rung), networkPicture(facts, true))))];
+}
+
 /** The images that more than half of the seeds misread on one side alone, the most consistent first. */
 function imagesPart(ladder, old, now, writers) {
-  const sides = [old, now].map((facts) => ({ misread: misreadBy(facts.errors), seeds: ladder.rows.find((row) => row.rung === facts.rung).seeds }));
+  const sides = [old, now].map((facts) => ({ misread: misreadBy(facts.errors), seeds: rowOf(ladder, facts.rung).seeds }));
   const images = [...new Set(sides.flatMap((side) => [...side.misread.keys()]))].sort((a, b) => a - b);
   const share = (side, image) => (side.misread.get(image)?.predictions.length ?? 0) / side.seeds;
   const changed = (from, to) => images.filter((image) => share(from, image) > 0.5 && share(to, image) <= 0.5)

@@ -51,7 +51,6 @@ function pictureList(ladder, digits, writers) {
 function picture(ladder, digit, writers) {
   const canvas = ladder.pictures && element("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": `test image ${digit.image}` });
   if (canvas) testImages(ladder.name).then(({ images }) => paint(canvas, images.subarray(PIXELS * digit.image, PIXELS * (digit.image + 1))));
-  const writer = writers[digit.image];
-  return element("li", {}, canvas, ...[...digit.text, `image ${digit.image}`, writer && `writer ${writer}`]
+  return element("li", {}, canvas, ...[...digit.text, `image ${digit.image}`, writers[digit.image]]
     .filter(Boolean).map((line) => element("div", {}, line)));
 }

@@ -5,6 +5,11 @@ const PEN = 22; // of the pad's 280 pixels: as thick as MNIST's strokes once the
 
 async function drawView(set) {
   const ladder = await load(`${set}/ladder`);
+  if (!ladder.drawable) {
+    const { name, title } = sets.find((one) => one.drawable);
+    return [heading("Draw a digit"), element("p", {}, `The networks of this page read digits only, and ${ladder.title} has ${ladder.things}. `,
+      element("a", { href: `#/${name}/draw` }, `Draw a digit for those of ${title}.`))];
+  }
   if (!ladder.networks.length) {
     return [heading("Draw a digit"), element("p", {}, "This page was built without a trained network. `make repro` trains one; then `make page` again.")];
   }
@@ -53,7 +58,7 @@ class Reader {
     const { images, labels } = await testImages(this.set);
     const index = Math.floor(Math.random() * labels.length);
     this.pad.clear();
-    this.show(images.slice(PIXELS * index, PIXELS * (index + 1)), `Test image ${index}, a ${this.ladder.classes[labels[index]]}. `);
+    this.show(images.slice(PIXELS * index, PIXELS * (index + 1)), `Test image ${index}, labelled ${this.ladder.classes[labels[index]]}. `);
   }
 
   async open(file) {
@@ -88,8 +93,9 @@ class Reader {
     if (image !== this.image) return; // drawn on meanwhile
     const results = networks.map((network) => [network.packed, network.read(image)[0]]);
     this.answers.replaceChildren(...results.map(([packed, probabilities]) => answer(this.set, this.ladder, packed, probabilities)));
-    this.said.textContent = this.about + results.map(([{ rung }, probabilities]) =>
-      `${rung} reads ${this.ladder.classes[largestOf(probabilities)]} (${number(100 * Math.max(...probabilities), 1)} %)`).join("; ") + ".";
+    const said = results.map(([{ rung }, probabilities]) =>
+      `${rung} reads ${this.ladder.classes[largestOf(probabilities)]} (${number(100 * Math.max(...probabilities), 1)} %)`);
+    this.said.textContent = `${this.about}${said.join("; ") || "No network is chosen to read it"}.`;
   }
 }
 

@@ -71,9 +71,9 @@ function table(caption, head, rows, numeric = []) {
       element("tbody", {}, rows.map((row) => element("tr", {}, row.map((cell, i) => element("td", kind(i), cell)))))));
 }
 
-/** Return a labelled select. options: [[value, text]]. */
+/** Return a labelled select, whose name is its label too. options: [[value, text]]. */
 function choice(label, options, chosen, onchange) {
-  const select = element("select", { onchange: () => onchange(select.value) },
+  const select = element("select", { name: label, onchange: () => onchange(select.value) },
     options.map(([value, text]) => element("option", { value, selected: value === chosen }, text)));
   return element("label", {}, label, select);
 }

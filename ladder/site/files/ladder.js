@@ -3,23 +3,31 @@
 
 const TABLE = [ // columns: title, what to sort by, what to show; a column without any value is left out
   { title: "rung", key: (row) => row.order, cell: rungCell },
-  { title: "accuracy, %", key: (row) => row.accuracy, cell: (row) => number(row.accuracy), numeric: true },
-  { title: "± (seeds)", key: (row) => row.accuracy_sd, cell: (row) => `${number(row.accuracy_sd)} (${row.seeds})`, numeric: true },
-  { title: "parameters", key: (row) => row.parameters, cell: (row) => whole(row.parameters), numeric: true },
-  { title: "step from", key: (row) => row.against, cell: (row) => row.against ?? "" },
-  { title: "change", key: (row) => row.step_change, cell: (row) => number(row.step_change, 2, "+"), numeric: true },
-  { title: "verdict", key: (row) => row.step_verdict, cell: (row) => verdict(row.step_verdict) },
-  { title: "its interval", key: (row) => row.step_low, cell: (row) => interval(row.step_low, row.step_high), numeric: true },
-  { title: "95 % interval of the accuracy", key: (row) => row.accuracy_low, cell: (row) => interval(row.accuracy_low, row.accuracy_high), numeric: true },
-  { title: "train − test", key: (row) => row.gap, cell: (row) => number(row.gap), numeric: true },
-  { title: "project", key: (row) => row.project ?? "", cell: (row) => row.project ?? "own" },
-  { title: "reported, %", key: (row) => row.reported_test, cell: (row) => number(row.reported_test), numeric: true },
-  { title: "that is", key: (row) => row.reported_verdict, cell: (row) => row.reported_verdict ?? "" },
-];
+  { title: "accuracy, %", key: (row) => row.accuracy, cell: (row) => folded(number(row.accuracy), interval(row.accuracy_low, row.accuracy_high)), numeric: true },
+  { title: "± (seeds)", key: (row) => row.accuracy_sd, cell: (row) => `${number(row.accuracy_sd)} (${row.seeds})`, numeric: true, from: "desk" },
+  { title: "parameters", key: (row) => row.parameters, cell: (row) => whole(row.parameters), numeric: true, from: "tablet" },
+  { title: "change", key: (row) => row.step_change, cell: (row) => folded(number(row.step_change, 2, "+"), interval(row.step_low, row.step_high)), numeric: true, from: "tablet" },
+  { title: "verdict", key: (row) => row.step_verdict, cell: (row) => folded(verdict(row.step_verdict), row.step_verdict && `from ${row.against}`, "tablet") },
+  { title: "train − test", key: (row) => row.gap, cell: (row) => number(row.gap), numeric: true, from: "desk" },
+  { title: "project", key: (row) => row.project ?? "", cell: (row) => row.project ?? "own", from: "desk" },
+  { title: "reported, %", key: (row) => row.reported_test, cell: (row) => folded(number(row.reported_test), row.reported_verdict ?? ""), numeric: true, from: "tablet" },
+]; // from: the narrowest screen that has room for it
 const CROWD = [98.2, 99.7]; // percent, where most rungs of MNIST are
 
+/** Return the row of a rung. Throws an Error where the ladder has none of that name. */
+function rowOf(ladder, rung) {
+  const row = ladder.rows.find((one) => one.rung === rung);
+  if (!row) throw new Error(`This address leads nowhere: ${ladder.title} has no rung ${rung}.`);
+  return row;
+}
+
 function rungCell(row) {
-  return [element("a", { href: `#/${row.set}/rung/${row.rung}` }, row.rung), element("br"), element("span", { class: "faint" }, row.title)];
+  return folded(element("a", { href: `#/${row.set}/rung/${row.rung}` }, row.rung), row.title);
+}
+
+/** Return a cell of two lines: a value, and what is to be known about it. from: the narrowest screen with both. */
+function folded(value, about, from = "") {
+  return [value, about && element("div", { class: `faint ${from}` }, about)];
 }
 
 async function ladderView(set) {
@@ -35,7 +43,8 @@ async function ladderView(set) {
     ...ladderChart(rows, set),
     ...recordsPart(ladder),
     element("h2", { id: "table-title" }, "All rungs"),
-    sortedTable(rows),
+    element("p", { class: "faint" }, "In brackets: 95 % intervals. A change is in points of accuracy, from the rung that stands under the verdict."),
+    ...sortedTable(rows),
     element("p", { class: "faint" }, ladder.licence),
   ];
 }
@@ -43,17 +52,18 @@ async function ladderView(set) {
 function behindNote(ladder) {
   if (!ladder.behind.length) return null;
   const others = ladder.rows.map((row) => row.rung).filter((rung) => !ladder.behind.includes(rung));
-  const which = !others.length ? "all rungs"
+  const which = ladder.behind.length === 1 ? ladder.behind[0] : !others.length ? "all rungs"
     : others.length < ladder.behind.length ? `${ladder.behind.length} of ${ladder.rows.length} rungs, all but ${others.join(", ")},`
       : ladder.behind.join(", ");
-  return element("p", { class: "note" }, `The reports of ${which} are of an earlier version of this project. They stand until these rungs are trained again.`);
+  return element("p", { class: "note" }, `The reports of ${which} are of an earlier version of this project. They stand until ${ladder.behind.length > 1 ? "these rungs are" : "this rung is"} trained again.`);
 }
 
 function ladderChart(rows, set) {
   const state = { by: "rung", range: "crowd" };
-  const lowest = Math.min(...rows.flatMap((row) => [row.accuracy_low ?? row.accuracy, ...row.accuracies]));
+  const shown = rows.flatMap((row) => [...row.accuracies, row.accuracy_low, row.accuracy_high, row.reported_test]).filter((value) => value != null);
+  const [lowest, highest] = [Math.min(...shown), Math.max(...shown)], margin = Math.max((highest - lowest) * 0.05, 0.1);
   const inCrowd = rows.filter((row) => row.accuracy > CROWD[0]).length > rows.length / 2;
-  const range = () => (inCrowd && state.range === "crowd" ? CROWD : [Math.max(Math.floor(lowest - 0.5), 0), 100]);
+  const range = () => (inCrowd && state.range === "crowd" ? CROWD : [Math.max(lowest - margin, 0), Math.min(highest + margin, 100)]);
   const holder = element("div");
   const show = () => holder.replaceChildren(chart("Test accuracy of each rung. The table below has the same numbers.",
     (width) => ladderSpec(rows, state.by, range(), width), (datum) => { location.hash = `#/${set}/rung/${datum.rung}`; }),
@@ -99,8 +109,9 @@ function recordsPart(ladder) {
 /** Return a table whose headers are buttons that sort; aria-sort says how it is sorted. */
 function sortedTable(rows) {
   const columns = TABLE.filter((column) => rows.some((row) => column.key(row) != null && column.key(row) !== ""));
+  const kind = (column) => ({ class: [column.numeric && "number", column.from].filter(Boolean).join(" ") || false });
   const body = element("tbody");
-  const heads = columns.map((column) => element("th", { scope: "col", class: column.numeric ? "number" : false },
+  const heads = columns.map((column) => element("th", { scope: "col", ...kind(column) },
     element("button", { type: "button", onclick: () => sort(column) }, column.title)));
   let sorted = { column: columns[0], down: false };
 
@@ -114,11 +125,14 @@ function sortedTable(rows) {
     heads.forEach((head, i) => columns[i] === column
       ? head.setAttribute("aria-sort", down ? "descending" : "ascending") : head.removeAttribute("aria-sort"));
     body.replaceChildren(...[...rows].sort((a, b) => inOrder(column.key(a), column.key(b), down)).map((row) =>
-      element("tr", {}, columns.map((one, i) => element(i ? "td" : "th", { scope: i ? false : "row", class: one.numeric ? "number" : false }, one.cell(row))))));
+      element("tr", {}, columns.map((one, i) => element(i ? "td" : "th", { scope: i ? false : "row", ...kind(one) }, one.cell(row))))));
   }
   fill();
-  return element("div", { class: "wide", role: "region", tabindex: 0, "aria-labelledby": "table-title" },
-    element("table", { class: "sorted" }, element("thead", {}, element("tr", {}, heads)), body));
+  const table = element("table", { class: "sorted" }, element("thead", {}, element("tr", {}, heads)), body);
+  return [
+    element("label", { class: "all-columns" }, element("input", { type: "checkbox", onchange: (event) => table.classList.toggle("all", event.target.checked) }), "All columns"),
+    element("div", { class: "wide", role: "region", tabindex: 0, "aria-labelledby": "table-title" }, table),
+  ];
 }
 
 /** Compare two values for a sort; what is missing comes last, whichever way. */

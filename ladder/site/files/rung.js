@@ -1,10 +1,10 @@
 "use strict";
-// A rung's own page: step, card, network, curves, confusion, misread digits.
+// A rung's own page: step, card, network, curves, confusion, misread images.
 
-
-async function rungView(set, rung) {
-  const [ladder, facts, writers] = await Promise.all([load(`${set}/ladder`), load(`${set}/rungs/${rung}`), load(`${set}/writers`)]);
-  const row = ladder.rows.find((one) => one.rung === rung);
+async function rungView(set, rung = "without a name") {
+  const ladder = await load(`${set}/ladder`);
+  const row = rowOf(ladder, rung);
+  const [facts, writers] = await Promise.all([load(`${set}/rungs/${rung}`), load(`${set}/writers`)]);
   const runs = ladder.networks.some((network) => network.rung === rung);
   return [
     heading(`${rung}: ${facts.title}`),
@@ -14,8 +14,8 @@ async function rungView(set, rung) {
       row.accuracy_low != null && `, 95 % interval ${interval(row.accuracy_low, row.accuracy_high)}`, `; ${whole(row.parameters)} parameters. `,
       runs && element("a", { href: `#/${set}/draw` }, "Let it read a digit.")),
     row.collapsed_seeds > 0 && element("p", { class: "note" }, `${row.collapsed_seeds} of the ${row.seeds} seeds collapsed: they misread at least half of the images of one class.`),
-    ...stepPart(set, row, facts),
-    element("h2", {}, "Network"), layersPart(facts),
+    ...stepPart(ladder, row, facts),
+    element("h2", {}, "Network"), ...networkPart(facts),
     element("h2", {}, "Training"),
     element("div", { class: "columns" },
       chart("Test accuracy by epoch, every seed", (width) => curvesSpec({ [rung]: facts.curves }, "accuracy", width)),
@@ -24,40 +24,31 @@ async function rungView(set, rung) {
     table("Recipe", ["what", "how"], facts.recipe.map((row) => row.map(words))),
     element("details", {}, element("summary", {}, "The card, as it is written"), element("pre", { tabindex: 0 }, facts.card)),
     element("h2", {}, "What is taken for what"), confusionPart(ladder, facts, row.seeds),
-    element("h2", {}, "Misread digits"), misreadPart(ladder, facts, row, writers),
+    element("h2", {}, `Misread ${ladder.things}`), misreadPart(ladder, facts, row, writers),
   ];
 }
 
-function stepPart(set, row, facts) {
-  if (!row.against) return [];
+function stepPart(ladder, row, facts) {
+  const set = ladder.name, { against } = row;
+  if (!against) return [];
+  if (!ladder.rows.some((one) => one.rung === against)) {
+    return [element("h2", {}, "The step"), element("p", {}, `It is from ${against}, which was not trained on ${ladder.title}.`)];
+  }
   const points = (value) => value != null && `${number(value)} points`;
   const others = [
-    ["for new seeds and new writers of digits", interval(row.new_writers_low, row.new_writers_high)],
+    [`for new seeds and ${ladder.others}`, interval(row.new_writers_low, row.new_writers_high)],
     ["up or down, it is smaller than", points(row.step_margin)],
     ["p-value", chance(row.step_p)],
     ["q-value, among all steps of the ladder", chance(row.step_q)],
   ].filter(([, value]) => value);
   return [
     element("h2", {}, "The step"),
-    element("p", {}, "From ", element("a", { href: `#/${set}/rung/${row.against}` }, row.against), ": ",
+    element("p", {}, "From ", element("a", { href: `#/${set}/rung/${against}` }, against), ": ",
       row.step_verdict ? [verdict(row.step_verdict), `, ${number(row.step_change, 2, "+")} points ${interval(row.step_low, row.step_high)}. `] : "not compared yet. ",
-      element("a", { href: `#/${set}/compare/${row.against}/${row.rung}` }, "Both side by side.")),
+      element("a", { href: `#/${set}/compare/${against}/${row.rung}` }, "Both side by side.")),
     others.length > 0 && table("More on the step", ["more on the change", ""], others),
     element("ul", {}, facts.changes.map((change) => element("li", {}, words(change)))),
   ];
-}
-
-function layersPart(facts) {
-  const rows = facts.layers.map((layer) => [layer.number, phrase(words(layer.layer)), layer.shape, fieldOf(layer.field, facts.side), layer.parameters ? whole(layer.parameters) : ""]);
-  return element("div", {},
-    table("Network layer by layer", ["#", "layer", "output", `sees, of ${facts.side} pixels`, "parameters"], rows, [0, 2, 3, 4]));
-}
-
-/** Return a receptive field as a number and a bar: the side of what an output sees. */
-function fieldOf(field, side) {
-  const bar = element("i", { "aria-hidden": "true" });
-  bar.style.width = `${(4 * Math.min(field, side)) / side}rem`;
-  return element("span", { class: "field" }, bar, String(field));
 }
 
 function confusionPart(ladder, facts, seeds) {
@@ -77,10 +68,10 @@ function confusionPart(ladder, facts, seeds) {
       element("tbody", {}, counts.map((row, label) => element("tr", {}, element("th", { scope: "row" }, names[label]), row.map(cell))))));
 }
 
-/** Return how often the digits of each kind of people are misread, where that is known. */
-function kindsOf(row) {
+/** Return how often what each kind of people made is misread, where that is known. */
+function kindsOf(ladder, row) {
   const kinds = Object.entries(row).filter(([key, value]) => key.startsWith("misread_") && value != null);
-  return kinds.length ? `Misread are ${kinds.map(([key, value]) => `${number(value)} % of the digits by ${key.slice(8)}`).join(" and ")}.` : "";
+  return kinds.length ? `Misread are ${kinds.map(([key, value]) => `${number(value)} % of the ${ladder.things} by ${key.slice(8)}`).join(" and ")}.` : "";
 }
 
 function misreadPart(ladder, facts, row, writers) {
@@ -90,7 +81,7 @@ function misreadPart(ladder, facts, row, writers) {
     image, text: [`${ladder.classes[label]} read as ${ladder.classes[mostly(predictions)]}`, `by ${predictions.length} of ${seeds} seeds`] }));
   const all = found.filter((one) => one.predictions.length === seeds).length;
   return element("div", {},
-    element("p", {}, kindsOf(row)),
+    element("p", {}, kindsOf(ladder, row)),
     element("p", {}, `${whole(found.length)} images were misread by one seed or more, ${whole(all)} of them by all ${seeds}.`),
     pictureList(ladder, digits, writers));
 }
