@@ -65,12 +65,12 @@ function networksPart(old, now) {
     element("div", {}, element("h3", {}, facts.rung), networkPicture(facts, true))))];
 }
 
-/** The images that more than half of the seeds misread on one side alone, the most consistent first. */
+/** The images that most seeds misread on one side and fewer than half on the other, the most consistent first. */
 function imagesPart(ladder, old, now, writers) {
   const sides = [old, now].map((facts) => ({ misread: misreadBy(facts.errors), seeds: rowOf(ladder, facts.rung).seeds }));
   const images = [...new Set(sides.flatMap((side) => [...side.misread.keys()]))].sort((a, b) => a - b);
   const share = (side, image) => (side.misread.get(image)?.predictions.length ?? 0) / side.seeds;
-  const changed = (from, to) => images.filter((image) => share(from, image) > 0.5 && share(to, image) <= 0.5)
+  const changed = (from, to) => images.filter((image) => share(from, image) > 0.5 && share(to, image) < 0.5)
     .sort((a, b) => (share(from, b) - share(to, b)) - (share(from, a) - share(to, a)) || a - b)
     .map((image) => {
       const { label, predictions } = from.misread.get(image);
@@ -79,6 +79,6 @@ function imagesPart(ladder, old, now, writers) {
     });
   const [fixed, broken] = [changed(...sides), changed(...[...sides].reverse())];
   const part = (title, digits) => [element("h2", {}, `${title}: ${whole(digits.length)}`), digits.length > 0 && pictureList(ladder, digits, writers)];
-  return [element("p", { class: "faint" }, "An image is fixed or broken where more than half of the seeds misread it on one side only."),
+  return [element("p", { class: "faint" }, "An image is fixed or broken where more than half of the seeds misread it on one side, and fewer than half on the other."),
     ...part("Images fixed", fixed), ...part("Images broken", broken)];
 }
