@@ -294,7 +294,7 @@ def _meaning(target, rows):
         "one-sided tests at 5 %), and the text says where the number reported of the parent would pass as well.",
         *_of_kinds(rows),
         "",
-        "Where nothing differs, up to 1 verdict in 20 of either kind says otherwise by chance. "
+        "Where nothing differs, about 1 verdict in 20 of either kind says otherwise by chance. "
         "A rung of one seed has no deviation, so what is reported of it gets no verdict.",
     ]
 
