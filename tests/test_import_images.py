@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import shapes
 import yaml
 from PIL import Image
 from projects import REPOSITORY
@@ -96,6 +97,24 @@ def test_a_folder_becomes_card_list_and_tensors(project, capsys):
     before = (REPOSITORY / "rungs/data_sets.yaml").read_text()
     assert Path("rungs/data_sets.yaml").read_text() == f"{before}  mine: reports/mine\n"
     assert "dvc exp run -n first -S data=mine" in capsys.readouterr().out
+
+
+def test_the_pictures_of_the_documents_are_what_pillow_reads(tmp_path):
+    shapes.draw(tmp_path, 10)
+    drawn = sorted(tmp_path.rglob("*.png"))
+    assert [path.parent.name for path in drawn] == [name for name in sorted(shapes.SHAPES) for _ in range(2)]
+    for path in drawn:
+        assert np.array_equal(np.asarray(Image.open(path)), shapes.shape(path.parent.name, int(path.stem)))
+
+
+def test_the_card_of_the_documents_is_what_an_import_writes(project):
+    """The example of datasets/README.md and docs/own_data.md, but for where its folder lies."""
+    shapes.draw(Path("shapes"))
+    import_images.main(["shapes", "--name", "shapes"])
+    text = (REPOSITORY / "datasets/README.md").read_text()
+    shown, rows = (re.search(f"```{kind}\n(.*?)```", text, re.DOTALL)[1] for kind in ("yaml", "csv"))
+    assert Path("datasets/shapes.yaml").read_text() == shown.replace("/home/ada/shapes", "shapes")
+    assert Path("datasets/shapes.csv").read_text().startswith(rows)
 
 
 def test_the_split_is_the_same_again(project):
