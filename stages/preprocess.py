@@ -62,12 +62,20 @@ def statistics(data_set: DataSet, train: Split, test: Split) -> dict:
         "classes": class_counts(data_set, train, test),
         "train_images": len(train.labels),
         "test_images": len(test.labels),
-        "test_sha256": hashlib.sha256(test.images.numpy().tobytes() + test.labels.numpy().tobytes()).hexdigest(),
+        "test_sha256": sha256_of(test.images, test.labels),
     }
     if data_set.groups and data_set.groups.kinds:
         facts["kinds"] = {str(kind): called for kind, called in data_set.groups.kinds.items()}
     facts |= {"shape": list(train.images.shape[1:]), "train_pixels": pixel_statistics(pixels)}
     return facts if data_set.name == DEFAULT_DATA else about(data_set) | facts
+
+
+def sha256_of(*tensors: Tensor) -> str:
+    """Return the SHA-256 of the bytes of tensors, one behind the other."""
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(tensor.contiguous().numpy())
+    return found.hexdigest()
 
 
 def about(data_set: DataSet) -> dict:
