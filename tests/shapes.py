@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 IMAGES, SIDE = 1500, 40
-CONTRAST, NOISE = 50, 60  # of the 255 that a colour has: between shape and ground, and of each pixel
+NOISE = 40  # of the 255 that a colour has
 SHAPES: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {  # which pixels at (x, y) are within size r
     "circle": lambda x, y, r: x**2 + y**2 <= r**2,
     "cross": lambda x, y, r: (np.minimum(abs(x), abs(y)) <= r // 3) & (np.maximum(abs(x), abs(y)) <= r),
@@ -27,10 +27,9 @@ SHAPES: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {  # wh
 def shape(name: str, seed: int) -> np.ndarray:
     """Return a picture of a shape, uint8 [SIDE, SIDE, 3]: its size, place and colours are by the seed."""
     draws = np.random.RandomState(seed)  # a stream that NumPy promises never to change
-    size = draws.randint(5, 14)
+    size = draws.randint(7, 15)
     x, y = (np.arange(SIDE) - draws.randint(size, SIDE - size) for _ in range(2))
-    ground = draws.randint(0, 256, 3)
-    colour = (ground + draws.randint(CONTRAST, 256 - CONTRAST, 3)) % 256
+    ground, colour = draws.randint(0, 80, 3), draws.randint(120, 256, 3)
     inside = SHAPES[name](x[None, :], y[:, None], size)
     pixels = np.where(inside[..., None], colour, ground) + draws.randint(-NOISE, NOISE + 1, (SIDE, SIDE, 3))
     return pixels.clip(0, 255).astype(np.uint8)

@@ -313,7 +313,7 @@ FAULTS = {
         "a name with letters that cannot be printed",
     ),
     "a class of two lines": (image_of("pictures/a\nb/0.png"), "pictures/a\\nb: a name with letters that cannot"),
-    "a long class": (image_of(f"pictures/{'x' * 61}/0.png"), "a name has 1 to 60 letters"),
+    "a long class": (image_of(f"pictures/{'x' * 61}/0.png"), f"pictures/{'x' * 61}/0.png: its class '{'x' * 60}…'"),
     "too deep": (image_of("pictures/1/2/3.png"), "pictures/1/2/3.png: images belong into <class>/"),
     "too high": (image_of("pictures/3.png"), "pictures/3.png: images belong into <class>/"),
     "a third split": (
@@ -337,6 +337,12 @@ FAULTS = {
         "metadata.csv: column 'groups': is it 'group'? Name it so, or take it out",
     ),
     "a label missing": (table(label=lambda files: ["", *"12345678901234567890123456789"]), "1/0.png has no label"),
+    "a label of blanks": (
+        table(label=lambda files: ["  ", *["a", "b"] * 14, "a"]),
+        "pictures/metadata.csv: 1/0.png has no label",
+    ),
+    "an empty table": (write("pictures/metadata.csv", b""), "pictures/metadata.csv: it is empty; give it the columns"),
+    "a padded class": (image_of("pictures/1 /0.png"), "pictures/1 /0.png: its class '1 ': a name has 1 to 60 letters"),
     "a row without a file": (
         table(file_name=lambda files: [*files[1:], "1/z.png"]),
         "metadata.csv: there is no file 1/z.png, which a row names",
@@ -438,6 +444,21 @@ def test_a_class_that_is_renamed_in_the_card_alone_is_named(project):
         LadderError, match=r"^datasets/mine\.yaml: classes: '2' is missing, which datasets/mine\.csv has"
     ):
         preprocess.main(["mine"])
+
+
+def test_a_mislabelled_image_that_is_not_there_is_named(project):
+    bring_in()
+    card = Path("datasets/mine.yaml")
+    content = card.read_text()
+    download.main(["mine"])
+    card.write_text(f"{content}mislabelled: [0, 6]\n")
+    with pytest.raises(
+        LadderError, match=r"^datasets/mine\.yaml: mislabelled: there is no test image 6; .* last is 5$"
+    ):
+        preprocess.main(["mine"])
+    assert not Path("data/sets/mine/processed").exists()
+    card.write_text(f"{content}mislabelled: [0, 5]\n")
+    preprocess.main(["mine"])
 
 
 @pytest.mark.parametrize("name", ["mnist", "rungs"])
