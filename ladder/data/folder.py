@@ -22,6 +22,7 @@ from ladder.exceptions import LadderError
 COLUMNS = ("path", "sha256", "label", "split", "group")
 SPLITS = ("train", "test")
 PACKED = "images.zip"
+PROCESS, ROW = 0.5e9, 2000  # bytes: Python with torch and matplotlib; what an image takes beside its pixels
 
 
 def list_text(rows: pd.DataFrame) -> str:
@@ -80,6 +81,11 @@ def read_file(folder: Path, path: str) -> bytes:
         return (folder / path).read_bytes()
     except OSError as error:
         raise LadderError(f"{folder / path}: {error.strerror}") from None
+
+
+def memory_to_read(images: int, channels: int, side: int) -> float:
+    """Return about how many bytes `preprocess` takes for so many images, uint8 [C, S, S] each."""
+    return PROCESS + images * (ROW + channels * side**2)
 
 
 def read_folder(data_set: DataSet) -> dict[str, Split]:
