@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from ladder.data.importing import Pictures
 
+MUCH = 2e9  # bytes of memory
+
 
 def check_free(name: str) -> None:
     """Raise LadderError where a data set cannot have this name."""
@@ -103,12 +105,17 @@ def main(given: list[str] | None = None) -> None:
 
 
 def _tell(name, card, rows):
+    from ladder.data import folder
+
     counts = rows["split"].value_counts()
     colour, side = "colour" if card["channels"] == 3 else "grey", card["side"]
     print(
         f"import_images: {len(rows):,} images of {len(card['classes'])} classes, {counts['train']:,} to train on and "
         f"{counts['test']:,} to test with; {colour}, {side}×{side} pixels"
     )
+    needed = folder.memory_to_read(len(rows), card["channels"], side)
+    if needed > MUCH:
+        print(f"import_images: preprocess will take about {needed / 1e9:.1f} GB of memory; a smaller --side takes less")
     if untested := sorted(set(rows["label"]) - set(rows["label"][rows["split"] == "test"])):
         print(f"import_images: no image to test with: {', '.join(untested[:10])}{', …' * (len(untested) > 10)}")
     print(f"import_images: wrote {CARDS}/{name}.yaml and {CARDS}/{name}.csv, and named them in {DATA_SETS}")

@@ -28,7 +28,12 @@ SHOWN = 200  # characters of a fault that a message repeats
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write `content` to a temporary file, flush it to disk and rename it to `path`.
+    """Write `content`, all of it or none, as `write_parts` does."""
+    write_parts(path, [content])
+
+
+def write_parts(path: str | Path, parts: Iterable[bytes | memoryview]) -> None:
+    """Write bytes, part by part, to a temporary file, flush it to disk and rename it to `path`.
 
     Whatever happens in between (an exception, a kill, a power cut), `path` holds its old content or
     all of the new one.
@@ -38,7 +43,8 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-        temporary.write_bytes(content)  # with the rights that the user's umask gives to new files
+        with temporary.open("wb") as file:  # with the rights that the user's umask gives to new files
+            file.writelines(parts)
         _flush(temporary)
         temporary.replace(path)
         _flush(path.parent)

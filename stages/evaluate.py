@@ -1,14 +1,15 @@
 """Measure the trained models on the test images: `train` never opens them.
 
-Usage:      python -m stages.evaluate
-Reads:      reports/recipe.yaml, reports/history.csv, data/models/, data/sets/<data set>/processed/,
-            datasets/<data set>.yaml
-Parameters: data, seeds, evaluate.target
-Writes:     reports/metrics.json (means over the seeds, accuracies in percent),
-            reports/curves.csv (seed, epoch, test accuracy and loss),
-            reports/errors.csv (one row for each seed and misread test image),
-            reports/confusion.csv (label, prediction, mean number of images),
-            reports/{curves,confusion,errors}.png
+Usage:       python -m stages.evaluate
+Reads:       reports/recipe.yaml, reports/history.csv, data/models/, data/sets/<data set>/processed/,
+             datasets/<data set>.yaml
+Parameters:  data, seeds, evaluate.target
+Environment: DATA_SOURCE, as of the stage `download`; one that is not there or empty stops this stage
+Writes:      reports/metrics.json (means over the seeds, accuracies in percent),
+             reports/curves.csv (seed, epoch, test accuracy and loss),
+             reports/errors.csv (one row for each seed and misread test image),
+             reports/confusion.csv (label, prediction, mean number of images),
+             reports/{curves,confusion,errors}.png
 """
 
 from itertools import repeat
@@ -18,6 +19,7 @@ import pandas as pd
 
 from ladder import cards, machine
 from ladder.command import parser, run_stage
+from ladder.data import sources
 from ladder.data.data_set import read_data_set
 from ladder.data.splits import read_split
 from ladder.evaluation.metrics import headline
@@ -43,6 +45,8 @@ def main(given: list[str] | None = None) -> None:
     parser("stages.evaluate", __doc__).parse_args(given)
     params = cards.read_params()
     recipe = cards.read_recipe(REPORTS / "recipe.yaml")
+    data_set = read_data_set(recipe.data)
+    sources.check_named_folder(data_set)
     # these import torch, which takes seconds
     from ladder.evaluation import pictures
     from ladder.runs.pool import process_pool
@@ -50,7 +54,6 @@ def main(given: list[str] | None = None) -> None:
     seeds = range(params.seeds)
     with process_pool(machine.side_by_side(recipe, params.seeds)) as executor:
         measured = dict(zip(seeds, executor.map(measure_seed, repeat(recipe), seeds), strict=True))
-    data_set = read_data_set(recipe.data)
     target = data_set.target if params.evaluate.target is None else params.evaluate.target
     test = read_split("test", recipe.data)
     images, labels = test.images.numpy(), test.labels.numpy()

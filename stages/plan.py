@@ -15,7 +15,7 @@ from ladder.cards import layer_table, parameters
 from ladder.cards.ladder_params import check_listed
 from ladder.cards.model_page import model_report
 from ladder.command import name, parser, run_stage
-from ladder.data.data_set import read_data_set
+from ladder.data.data_set import DataSet, read_data_set
 from ladder.files import dump_yaml, write_text
 from ladder.paths import DEFAULT_DATA, REPORTS, rung_folder
 
@@ -34,6 +34,13 @@ def planned(recipe: cards.Recipe) -> tuple[cards.Recipe, str | None]:
     return recipe.model_copy(update=found | ({"bits": THIS_MACHINES} if reason else {})), reason
 
 
+def task_of(data_set: DataSet, target: float | None) -> str:
+    """Return what a rung is trained for on a data set, a sentence. target: in percent, over the data set's own."""
+    target = data_set.target if target is None else target
+    wanted = "No target is set" if target is None else f"The target is {target:g} % of the test images"
+    return f"Trained on {data_set.title}. {wanted}."
+
+
 def main(given: list[str] | None = None) -> None:
     reader = parser("stages.plan", __doc__)
     reader.add_argument("rung", nargs="?", type=name, help="a rung of the ladder; without it: the model of params.yaml")
@@ -49,7 +56,8 @@ def main(given: list[str] | None = None) -> None:
         check_listed(params.data)
         recipe, own_bits = planned(cards.resolve(params.model, params.train, data=data_set.part_of_recipes))
         folder = REPORTS
-        write_text(REPORTS / "model.md", model_report(params.model, recipe, data_set.part_of_recipes))
+        task = None if params.data == DEFAULT_DATA else task_of(data_set, params.evaluate.target)
+        write_text(REPORTS / "model.md", model_report(params.model, recipe, data_set.part_of_recipes, task))
     write_text(folder / "recipe.yaml", dump_yaml(cards.recipe_content(recipe)))
     if own_bits:
         print(f"plan: {recipe.name}: the bits are {recipe.bits}: {own_bits}")

@@ -18,10 +18,11 @@ from torch import Tensor
 from ladder import cards
 from ladder.command import name, parser, run_stage
 from ladder.data import idx, pictures
-from ladder.data.data_set import DataSet, Idx, read_data_set
+from ladder.data.data_set import CARDS, DataSet, Idx, read_data_set
 from ladder.data.splits import LISTED, Split
 from ladder.data.tensors import write_tensors
 from ladder.data.writers import read_writers
+from ladder.exceptions import LadderError
 from ladder.files import dump_csv, write_bytes, write_text
 from ladder.paths import DEFAULT_DATA, facts_folder
 
@@ -62,12 +63,20 @@ def statistics(data_set: DataSet, train: Split, test: Split) -> dict:
         "classes": class_counts(data_set, train, test),
         "train_images": len(train.labels),
         "test_images": len(test.labels),
-        "test_sha256": hashlib.sha256(test.images.numpy().tobytes() + test.labels.numpy().tobytes()).hexdigest(),
+        "test_sha256": sha256_of(test.images, test.labels),
     }
     if data_set.groups and data_set.groups.kinds:
         facts["kinds"] = {str(kind): called for kind, called in data_set.groups.kinds.items()}
     facts |= {"shape": list(train.images.shape[1:]), "train_pixels": pixel_statistics(pixels)}
     return facts if data_set.name == DEFAULT_DATA else about(data_set) | facts
+
+
+def sha256_of(*tensors: Tensor) -> str:
+    """Return the SHA-256 of the bytes of tensors, one behind the other."""
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(tensor.contiguous().numpy())
+    return found.hexdigest()
 
 
 def about(data_set: DataSet) -> dict:
@@ -121,11 +130,22 @@ def test_images_csv(test: Split) -> str:
     return dump_csv(list(names), [dict(zip(names, row, strict=True)) for row in rows])
 
 
+def check_mislabelled(data_set: DataSet, test: Split) -> None:
+    """Raise LadderError where the card lists a mislabelled test image that there is not."""
+    last = len(test.labels) - 1
+    if (beyond := max(data_set.mislabelled, default=0)) > last:
+        raise LadderError(
+            f"{CARDS / data_set.name}.yaml: mislabelled: there is no test image {beyond}; they are counted from 0, and "
+            f"the last is {last}"
+        )
+
+
 def main(given: list[str] | None = None) -> None:
     reader = parser("stages.preprocess", __doc__)
     reader.add_argument("data", nargs="?", type=name, help="a data set; without it: the one of params.yaml")
     data_set = read_data_set(reader.parse_args(given).data or cards.read_params().data)
     splits = read_splits(data_set)
+    check_mislabelled(data_set, splits["test"])
     for split, part in splits.items():
         write_tensors(
             data_set.processed / f"{split}.safetensors", {k: v for k, v in part._asdict().items() if v is not None}

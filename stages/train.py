@@ -1,11 +1,12 @@
 """Train the planned recipe once for each random seed.
 
-Usage:      python -m stages.train
-Reads:      reports/recipe.yaml, data/sets/<data set>/processed/train.safetensors
-Parameters: seeds
-Writes:     data/models/seed-<seed>/epoch-<epoch>.safetensors (the weights after every epoch),
-            reports/history.csv (seed, epoch, learning_rate, and running train and, where there is one, holdout loss
-            and accuracy; rewritten every epoch), reports/timing.json (not kept by DVC or Git)
+Usage:       python -m stages.train
+Reads:       reports/recipe.yaml, datasets/<data set>.yaml, data/sets/<data set>/processed/train.safetensors
+Parameters:  seeds
+Environment: DATA_SOURCE, as of the stage `download`; one that is not there or empty stops this stage
+Writes:      data/models/seed-<seed>/epoch-<epoch>.safetensors (the weights after every epoch),
+             reports/history.csv (seed, epoch, learning_rate, and running train and, where there is one, holdout loss
+             and accuracy; rewritten every epoch), reports/timing.json (not kept by DVC or Git)
 
 Every finished epoch is kept in .runs/. A training that was stopped continues there.
 """
@@ -15,6 +16,8 @@ import time
 
 from ladder import cards, machine
 from ladder.command import parser, run_stage
+from ladder.data import sources
+from ladder.data.data_set import read_data_set
 from ladder.data.splits import read_split
 from ladder.evaluation.tables import history_csv
 from ladder.files import write_text
@@ -31,6 +34,7 @@ def main(given: list[str] | None = None) -> None:
     parser("stages.train", __doc__).parse_args(given)
     seeds = range(cards.read_params().seeds)
     recipe = cards.read_recipe(REPORTS / "recipe.yaml")
+    sources.check_named_folder(read_data_set(recipe.data))
     # these import torch, which takes seconds
     from ladder.data.tensors import write_tensors
     from ladder.runs.pool import computed_here, train_seeds, training_pool

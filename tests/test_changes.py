@@ -10,7 +10,9 @@ from projects import REPOSITORY, small
 
 from ladder import cards
 from ladder.cards import model_page, vocabulary
+from ladder.data.data_set import read_data_set
 from ladder.exceptions import LadderError
+from stages import plan
 
 PARENT = """
 title: Parent
@@ -212,6 +214,27 @@ def test_what_a_card_for_colour_images_changes_is_told(folder):
     data = colours | {"input": {"size": 28, "mean": [0.1] * 3, "std": [0.2] * 3}}
     text = model_page.model_report("colour", cards.resolve("colour", data=data), data)
     assert "- input: size 28, mean 0.1; 0.1; 0.1, std 0.2; 0.2; 0.2 → size 28, mean 0.5; 0.4; 0.3" in text
+
+
+def test_the_page_of_another_data_set_says_what_it_is_trained_for_and_whose_goal_the_cards_is(folder):
+    data_set = read_data_set("fashion_mnist", REPOSITORY / "datasets")
+    recipe = cards.resolve("sprint", data=data_set.part_of_recipes)
+    goal = yaml.safe_load((folder / "sprint.yaml").read_text())["goal"]
+    for target, said in ((None, "The target is 91 % of the test images"), (92.5, "The target is 92.5 % of the")):
+        task = plan.task_of(data_set, target)
+        head, first, second, *_ = model_page.model_report("sprint", recipe, data_set.part_of_recipes, task).split(
+            "\n\n"
+        )
+        assert head == "# fashion_mnist/sprint"
+        assert first.startswith(f"Trained on Fashion-MNIST. {said}")
+        assert second == f"Its card is for MNIST: 99.4 % in five epochs. The goal there: {goal}"
+    assert plan.task_of(data_set.model_copy(update={"target": None}), None).endswith("No target is set.")
+
+
+def test_mnists_page_is_the_committed_one(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    recipe = cards.read_recipe("reports/recipe.yaml")
+    assert model_page.model_report(recipe.rung, recipe) == Path("reports/model.md").read_text()
 
 
 def test_a_small_idea_is_a_card_of_four_lines_and_model_md_says_what_it_changes(folder):

@@ -25,7 +25,7 @@ from ladder.data import idx, sources
 from ladder.data.data_set import read_data_set
 from ladder.exceptions import LadderError
 from ladder.files import write_bytes
-from stages import download, preprocess
+from stages import download, evaluate, preprocess, train
 
 MNIST_CARD = read_data_set("mnist", REPOSITORY / "datasets")
 FILES = idx.files_of(MNIST_CARD)
@@ -227,6 +227,21 @@ def test_one_variable_names_a_folder_with_a_folder_for_each_data_set(source, alo
     assert f"from DATA_SOURCE={source.parent / 'mnist'}" in run_here(capsys).stdout
     done = run_here(capsys, data="fashion_mnist")
     assert_one_clear_line(done, f"DATA_SOURCE={source.parent}: it has neither train-images-idx3-ubyte nor")
+
+
+@pytest.mark.parametrize("stage", [train, evaluate])
+@pytest.mark.parametrize(("folder", "said"), [("nowhere", "there is no such folder"), ("empty", "it is empty")])
+def test_data_that_is_there_is_not_used_in_place_of_a_folder_that_is_not(tmp_path, monkeypatch, stage, folder, said):
+    """The data of an earlier run would do: the stage refuses before it looks at any."""
+    for name in ("datasets", "params.yaml", "reports/recipe.yaml"):
+        copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        copy(REPOSITORY / name, tmp_path / name)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_SOURCE", folder)
+    with pytest.raises(LadderError, match=f"^DATA_SOURCE={folder}: {said}; name the one with the files of MNIST, or"):
+        stage.main([])
 
 
 @pytest.fixture

@@ -216,6 +216,18 @@ def test_the_names_of_the_committed_ladder_pass_with_the_same_line_each_time(pro
     assert Path("reports/names.txt").read_bytes() == first
 
 
+def test_the_board_must_wait_for_every_data_set_that_rungs_are_climbed_on(project):
+    """Else it would not be due after a climb there."""
+    listed, pipeline = Path("rungs/data_sets.yaml"), Path("rungs/dvc.yaml")
+    shutil.copy("datasets/fashion_mnist.yaml", "datasets/shapes.yaml")
+    climbed = "elsewhere:\n  shapes/sprint: {data: shapes, rung: sprint, seeds: 3}\n"
+    listed.write_text(listed.read_text().replace("elsewhere:\n", climbed) + "  shapes: reports/shapes\n")
+    assert_refused(call("stages.names"), 1, "shapes/sprint: the board would not show it; add `- reports/shapes` to")
+    line = "      - reports/fashion_mnist"
+    pipeline.write_text(pipeline.read_text().replace(line, f"      - reports/shapes\n{line}", 1))
+    assert call("stages.names")[0] == 0
+
+
 def test_every_stage_whose_command_has_a_name_in_it_waits_for_names():
     """DVC writes names into text for a shell, so they must have been checked."""
     stages = yaml.safe_load((REPOSITORY / "rungs/dvc.yaml").read_text())["stages"]

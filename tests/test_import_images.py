@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import shapes
 import yaml
 from PIL import Image
 from projects import REPOSITORY
 from safetensors.numpy import load_file
 
 from commands import import_images
-from ladder.data import importing, pictures, png
+from ladder.data import folder, importing, pictures, png
 from ladder.data.data_set import read_data_set
 from ladder.exceptions import LadderError
 from stages import download, preprocess
@@ -96,6 +97,35 @@ def test_a_folder_becomes_card_list_and_tensors(project, capsys):
     before = (REPOSITORY / "rungs/data_sets.yaml").read_text()
     assert Path("rungs/data_sets.yaml").read_text() == f"{before}  mine: reports/mine\n"
     assert "dvc exp run -n first -S data=mine" in capsys.readouterr().out
+
+
+def test_the_pictures_of_the_documents_are_what_pillow_reads(tmp_path):
+    shapes.draw(tmp_path, 10)
+    drawn = sorted(tmp_path.rglob("*.png"))
+    assert [path.parent.name for path in drawn] == [name for name in sorted(shapes.SHAPES) for _ in range(2)]
+    for path in drawn:
+        assert np.array_equal(np.asarray(Image.open(path)), shapes.shape(path.parent.name, int(path.stem)))
+
+
+def test_the_card_of_the_documents_is_what_an_import_writes(project):
+    """The example of datasets/README.md and docs/own_data.md, but for where its folder lies."""
+    shapes.draw(Path("shapes"))
+    import_images.main(["shapes", "--name", "shapes"])
+    text = (REPOSITORY / "datasets/README.md").read_text()
+    shown, rows = (re.search(f"```{kind}\n(.*?)```", text, re.DOTALL)[1] for kind in ("yaml", "csv"))
+    assert Path("datasets/shapes.yaml").read_text() == shown.replace("/home/ada/shapes", "shapes")
+    assert Path("datasets/shapes.csv").read_text().startswith(rows)
+
+
+def test_the_memory_that_many_images_will_take_is_told(project, monkeypatch, capsys):
+    """100,000 of them in colour, of side 96, were measured to take 3.5 GB; 28 pixels a side take less than is told."""
+    assert folder.memory_to_read(100_000, 3, 96) == pytest.approx(3.5e9, rel=0.1)
+    bring_in()
+    assert "GB of memory" not in capsys.readouterr().out
+    forget()
+    monkeypatch.setattr(import_images, "MUCH", 0)
+    bring_in()
+    assert "preprocess will take about 0.5 GB of memory" in capsys.readouterr().out
 
 
 def test_the_split_is_the_same_again(project):
@@ -294,7 +324,7 @@ FAULTS = {
         "a name with letters that cannot be printed",
     ),
     "a class of two lines": (image_of("pictures/a\nb/0.png"), "pictures/a\\nb: a name with letters that cannot"),
-    "a long class": (image_of(f"pictures/{'x' * 61}/0.png"), "a name has 1 to 60 letters"),
+    "a long class": (image_of(f"pictures/{'x' * 61}/0.png"), f"pictures/{'x' * 61}/0.png: its class '{'x' * 60}…'"),
     "too deep": (image_of("pictures/1/2/3.png"), "pictures/1/2/3.png: images belong into <class>/"),
     "too high": (image_of("pictures/3.png"), "pictures/3.png: images belong into <class>/"),
     "a third split": (
@@ -318,6 +348,12 @@ FAULTS = {
         "metadata.csv: column 'groups': is it 'group'? Name it so, or take it out",
     ),
     "a label missing": (table(label=lambda files: ["", *"12345678901234567890123456789"]), "1/0.png has no label"),
+    "a label of blanks": (
+        table(label=lambda files: ["  ", *["a", "b"] * 14, "a"]),
+        "pictures/metadata.csv: 1/0.png has no label",
+    ),
+    "an empty table": (write("pictures/metadata.csv", b""), "pictures/metadata.csv: it is empty; give it the columns"),
+    "a padded class": (image_of("pictures/1 /0.png"), "pictures/1 /0.png: its class '1 ': a name has 1 to 60 letters"),
     "a row without a file": (
         table(file_name=lambda files: [*files[1:], "1/z.png"]),
         "metadata.csv: there is no file 1/z.png, which a row names",
@@ -419,6 +455,21 @@ def test_a_class_that_is_renamed_in_the_card_alone_is_named(project):
         LadderError, match=r"^datasets/mine\.yaml: classes: '2' is missing, which datasets/mine\.csv has"
     ):
         preprocess.main(["mine"])
+
+
+def test_a_mislabelled_image_that_is_not_there_is_named(project):
+    bring_in()
+    card = Path("datasets/mine.yaml")
+    content = card.read_text()
+    download.main(["mine"])
+    card.write_text(f"{content}mislabelled: [0, 6]\n")
+    with pytest.raises(
+        LadderError, match=r"^datasets/mine\.yaml: mislabelled: there is no test image 6; .* last is 5$"
+    ):
+        preprocess.main(["mine"])
+    assert not Path("data/sets/mine/processed").exists()
+    card.write_text(f"{content}mislabelled: [0, 5]\n")
+    preprocess.main(["mine"])
 
 
 @pytest.mark.parametrize("name", ["mnist", "rungs"])

@@ -8,17 +8,28 @@ from ladder.cards.recipe import Recipe, recipe_content
 from ladder.cards.shapes import layer_table, with_inside
 
 
-def model_report(rung: str, recipe: Recipe, data: dict | None = None) -> str:
-    """Return reports/model.md as text. data: the part_of_recipes of a DataSet; None is the default one."""
-    card = read_card(rung)
-    return (
-        "\n".join([*_heading(recipe.name, card), *_network(recipe), "", *_recipe(recipe), "", *changes(rung, data)])
-        + "\n"
-    )
+def model_report(rung: str, recipe: Recipe, data: dict | None = None, task: str | None = None) -> str:
+    """Return reports/model.md as text.
+
+    data: the part_of_recipes of a DataSet; None is the default one. task: what the rung is trained for, a sentence;
+    None: what its card says, whose goal is one on the default data set.
+    """
+    heading = _heading(recipe.name, read_card(rung), task)
+    return "\n".join([*heading, *_network(recipe), "", *_recipe(recipe), "", *changes(rung, data)]) + "\n"
 
 
-def _heading(rung: str, card: Card) -> list[str]:
+def _heading(rung: str, card: Card, task: str | None) -> list[str]:
     differs = [f"What its source did differently from what it said: {card.differs}", ""] if card.differs else []
+    if task:
+        return [
+            f"# {rung}",
+            "",
+            task,
+            "",
+            f"Its card is for MNIST: {card.title}. The goal there: {card.goal}",
+            "",
+            *differs,
+        ]
     return [f"# {rung}: {card.title}", "", card.goal, "", *differs]
 
 

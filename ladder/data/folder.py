@@ -16,11 +16,13 @@ import torch
 from ladder.data import png
 from ladder.data.data_set import DataSet
 from ladder.data.splits import Split
+from ladder.data.tensors import label_type
 from ladder.exceptions import LadderError
 
 COLUMNS = ("path", "sha256", "label", "split", "group")
 SPLITS = ("train", "test")
 PACKED = "images.zip"
+PROCESS, ROW = 0.5e9, 2000  # bytes: Python with torch and matplotlib; what an image takes beside its pixels
 
 
 def list_text(rows: pd.DataFrame) -> str:
@@ -81,6 +83,11 @@ def read_file(folder: Path, path: str) -> bytes:
         raise LadderError(f"{folder / path}: {error.strerror}") from None
 
 
+def memory_to_read(images: int, channels: int, side: int) -> float:
+    """Return about how many bytes `preprocess` takes for so many images, uint8 [C, S, S] each."""
+    return PROCESS + images * (ROW + channels * side**2)
+
+
 def read_folder(data_set: DataSet) -> dict[str, Split]:
     """Return {"train": Split, "test": Split} of what `download` packed. Raises LadderError."""
     rows, packed = read_list(data_set), data_set.raw / PACKED
@@ -89,20 +96,24 @@ def read_folder(data_set: DataSet) -> dict[str, Split]:
             f"datasets/{data_set.name}.yaml: classes: {unknown[0]!r} is missing, which {data_set.manifest} has; to "
             "rename a class, rename it in the folder and import that again"
         )
-    images = np.empty((len(rows), data_set.channels, data_set.side, data_set.side), np.uint8)
+    of_split = {split: torch.tensor(rows["split"].eq(split).to_numpy()) for split in SPLITS}
+    shape = (data_set.channels, data_set.side, data_set.side)
+    images = {split: torch.empty((int(of.sum()), *shape), dtype=torch.uint8) for split, of in of_split.items()}
+    left = {split: iter(places.numpy()) for split, places in images.items()}
     try:
         with zipfile.ZipFile(packed) as archive:
-            for place, path in enumerate(rows["path"]):
-                images[place] = decoded(archive.read(path), path, data_set)
+            for path, split in zip(rows["path"], rows["split"], strict=True):
+                next(left[split])[...] = decoded(archive.read(path), path, data_set)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise LadderError(f"{packed}: damaged, or of another list ({error}); make it again with `dvc repro`") from None
     numbers = {name: label for label, name in enumerate(data_set.classes)}
-    kind = torch.uint8 if len(numbers) <= 256 else torch.int16
-    labels = torch.tensor([numbers[name] for name in rows["label"]], dtype=kind)
+    labels = torch.tensor([numbers[name] for name in rows["label"]], dtype=label_type(len(numbers)))
     grouped = rows["group"].ne("").all()
     groups = torch.tensor(pd.factorize(rows["group"], sort=True)[0], dtype=torch.int32) if grouped else None
-    whole = Split(torch.from_numpy(images), labels, groups)
-    return {name: whole.pick(torch.tensor(rows["split"].eq(name).to_numpy())) for name in SPLITS}
+    return {
+        split: Split(images[split], labels[of], None if groups is None else groups[of])
+        for split, of in of_split.items()
+    }
 
 
 def decoded(content: bytes, path: str, data_set: DataSet) -> np.ndarray:

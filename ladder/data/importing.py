@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from ladder.cards import natural
 from ladder.data import png
 from ladder.data.folder import COLUMNS, SPLITS, read_file
-from ladder.exceptions import LadderError
+from ladder.exceptions import LadderError, cut
 from ladder.lanes.draws import generator, permutation
 
 TABLE = "metadata.csv"
@@ -56,7 +56,7 @@ def find_images(folder: Path) -> pd.DataFrame:
     if not images:
         raise LadderError(f"{folder}: there are no images in it; it needs {LAYOUTS}")
     rows = _of_table(folder, images) if table in paths else _of_folders(folder, images)
-    _check_classes(folder, rows["label"])
+    _check_classes(folder, rows)
     return rows
 
 
@@ -130,6 +130,8 @@ def _of_table(folder, images):
         rows = pd.read_csv(table, header=None, dtype=str, keep_default_na=False)
     except UnicodeDecodeError:
         raise LadderError(f"{table}: not UTF-8; save it so") from None
+    except pd.errors.EmptyDataError:
+        raise LadderError(f"{table}: it is empty; give it the columns file_name and label, or remove it") from None
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise LadderError(f"{table}: {' '.join(str(error).split())}") from None
     names, rows = rows.iloc[0].tolist(), rows.iloc[1:].reset_index(drop=True)
@@ -141,7 +143,7 @@ def _of_table(folder, images):
             rows[column] = ""
         if (empty := rows[column] == "").any() and not empty.all():
             raise LadderError(f"{table}: {rows['path'][empty].iloc[0]} has no {column}, but others have")
-    if (empty := rows["label"] == "").any():
+    if (empty := rows["label"].str.strip() == "").any():
         raise LadderError(f"{table}: {rows['path'][empty].iloc[0]} has no label")
     if (other := ~rows["split"].isin(("", *SPLITS))).any():
         row = rows[other].iloc[0]
@@ -168,15 +170,17 @@ def _check_same_files(table, listed, found):
         raise LadderError(f"{table}: no row for {left[0]}; add one, or take the file out of the folder")
 
 
-def _check_classes(folder, labels):
-    names = labels.unique()
+def _check_classes(folder, rows):
+    first = rows.drop_duplicates("label")
+    names = first["label"].tolist()
     if len(names) < 2:
-        raise LadderError(f"{folder}: all images are of one class, {names[0]!r}; there must be two or more")
+        raise LadderError(f"{folder}: all images are of one class, {cut(names[0], 60)!r}; there must be two or more")
     if len(names) > MOST_CLASSES:
         raise LadderError(f"{folder}: {len(names):,} classes; at most {MOST_CLASSES:,} will do")
-    for name in names:
+    for name, path in zip(names, first["path"], strict=True):
         if len(name) > 60 or not name.isprintable() or name != name.strip():
-            raise LadderError(f"{folder}: the class {name[:60]!r}: a name has 1 to 60 letters, no space at its ends")
+            rule = "a name has 1 to 60 letters, no space at its ends"
+            raise LadderError(f"{folder / path}: its class {cut(name, 60)!r}: {rule}")
 
 
 def class_names(rows: pd.DataFrame) -> list[str]:

@@ -53,6 +53,20 @@ def named_folder(data_set: DataSet) -> tuple[str, Path] | None:
     return variable, own if variable == "DATA_SOURCE" and own.is_dir() else folder
 
 
+def check_named_folder(data_set: DataSet) -> None:
+    """Raise LadderError where the environment names a folder for a data set that is not there, or holds nothing.
+
+    For what uses data that `preprocess` has made already. It is what the card pins by hash, wherever it came from; but
+    who names a folder wants to know that it was not read.
+    """
+    if not (named := named_folder(data_set)):
+        return
+    variable, folder = named
+    if not folder.is_dir() or not any(folder.iterdir()):
+        fault = "it is empty" if folder.is_dir() else "there is no such folder"
+        raise LadderError(f"{variable}={folder}: {fault}; name the one with the files of {data_set.title}, or unset it")
+
+
 def sources(data_set: DataSet, scratch: Path) -> Iterator[Source]:
     """Yield (name, function that returns one IdxFile's bytes), in the order to try; `scratch` is a folder."""
     source = data_set.source
