@@ -8,7 +8,8 @@ import io
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,32 +28,32 @@ DEEPEST_YAML = 50  # brackets or indents within each other
 SHOWN = 200  # characters of a fault that a message repeats
 
 
-def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write `content`, all of it or none, as `write_parts` does."""
-    write_parts(path, [content])
-
-
-def write_parts(path: str | Path, parts: Iterable[bytes | memoryview]) -> None:
-    """Write bytes, part by part, to a temporary file, flush it to disk and rename it to `path`.
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path. What is written there is flushed to disk and renamed to `path`.
 
     Whatever happens in between (an exception, a kill, a power cut), `path` holds its old content or
     all of the new one.
     """
     path = Path(path)
-    temporary = None
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-        with temporary.open("wb") as file:  # with the rights that the user's umask gives to new files
-            file.writelines(parts)
+        yield temporary
         _flush(temporary)
         temporary.replace(path)
         _flush(path.parent)
     except OSError as error:
         raise LadderError(f"{path}: cannot be written: {error.strerror}; {_advice(error)}, then start again") from error
     finally:
-        if temporary:
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write `content`, all of it or none, as `replacing` does."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)  # with the rights that the user's umask gives to new files
 
 
 def write_text(path: str | Path, content: str) -> None:

@@ -1,8 +1,7 @@
 """Tensors in safetensors files: no pickle, the same bytes for the same tensors."""
 
-import json
-import struct
-from collections.abc import Iterator
+import os
+import re
 from pathlib import Path
 
 import safetensors
@@ -11,40 +10,21 @@ import torch
 from torch import Tensor
 
 from ladder.exceptions import LadderError
-from ladder.files import write_parts
-
-KINDS = {  # the types that are written here, in the order in which a safetensors file has their tensors
-    torch.int64: "I64",
-    torch.float64: "F64",
-    torch.float32: "F32",
-    torch.int32: "I32",
-    torch.int16: "I16",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
-}
+from ladder.files import replacing
 
 
 def write_tensors(path: str | Path, tensors: dict[str, Tensor], about: str | None = None) -> None:
     """Write {name: tensor} to `path`, all of it or none, with the text `about` as its metadata.
 
-    The bytes are those of safetensors.torch.save, which would take two copies of all tensors to make them.
+    One metadata key at most: safetensors writes several in random order.
     """
-    write_parts(path, _parts(tensors, about))
-
-
-def _parts(tensors: dict[str, Tensor], about: str | None) -> Iterator[bytes | memoryview]:
-    """Yield the parts of a safetensors file: the length of its header, the header as JSON, and each tensor."""
-    order = list(KINDS)
-    named = sorted(tensors.items(), key=lambda named: (order.index(named[1].dtype), named[0]))
-    header, end = {"__metadata__": {"about": about}} if about else {}, 0
-    for name, tensor in named:
-        start, end = end, end + tensor.nbytes
-        header[name] = {"dtype": KINDS[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    yield struct.pack("<Q", len(text)) + text
-    for _, tensor in named:
-        yield tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+    with replacing(path) as temporary:
+        try:
+            safetensors.torch.save_file(tensors, temporary, {"about": about} if about else None)
+        except safetensors.SafetensorError as error:
+            if number := re.search(r"\(os error (\d+)\)", str(error)):
+                raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+            raise
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
