@@ -144,6 +144,18 @@ def test_every_plot_has_its_template_and_its_columns():
         assert {said["x"], said["y"]} <= columns
 
 
+def test_the_plots_are_of_any_classes():
+    """Their axes end where the labels do; only a confidence has ends of its own. Labels are sorted as numbers."""
+    for path in (REPOSITORY / ".dvc/plots").glob("*.json"):
+        text = path.read_text()
+        assert "digit" not in text
+        assert re.findall(r'"(?:domain|values)": (\[.*?\])', text) == ["[0, 1]"] * (path.stem == "confidence")
+    confusion = json.loads((REPOSITORY / ".dvc/plots/misread.json").read_text())["spec"]
+    made = {of["as"]: of["calculate"] for of in confusion["transform"] if "as" in of}
+    assert all(made[confusion["encoding"][axis]["field"]].startswith("toNumber(") for axis in "xy")
+    assert "digit" not in (REPOSITORY / "dvc.yaml").read_text()
+
+
 def test_training_never_opens_the_test_images(project, digits, tmp_path):
     folder = make_planned(tmp_path, digits)
     (folder / "data/sets/mnist/processed/test.safetensors").unlink()
