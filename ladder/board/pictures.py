@@ -23,8 +23,8 @@ from ladder.figure import STYLE, TARGET, png
 LOOKS = (("#1f6fb2", "o"), ("#c9741f", "s"), ("#3c8a4e", "^"), ("#8d5aa8", "D"), ("#b8403c", "v"), ("#555555", "P"))
 GREY = "#444444"
 WIDTH, SMALL = 10, 8  # inches; points
-CROWD = {"parameters": (2_200, 28_000), "accuracy": (98.2, 99.65)}  # where most rungs are
-TICKS = {"all": (5_000, 20_000, 100_000, 500_000), "crowd": (3_000, 4_000, 6_000, 8_000, 12_000, 20_000)}
+CROWD = {"parameters": (1_300, 36_000), "accuracy": (98.2, 99.65)}  # where most rungs are
+TICKS = {"all": (1_000, 5_000, 20_000, 100_000, 500_000), "crowd": (2_000, 3_000, 4_000, 6_000, 8_000, 12_000, 20_000)}
 LINE = 0.027  # of an axis' height: what a label takes
 WIDEST = 0.4  # points: what a strip shows of an interval on each side; with two seeds it may be many times as wide
 FALLEN = 2  # points below the median of its rung's seeds: such a seed is written, and does not set a picture's scale
