@@ -488,3 +488,16 @@ def test_a_rung_whose_card_has_changed_since_is_named_and_marked_as_behind(proje
         marked = [line for line in Path("reports/ladder.md").read_text().splitlines() if "(2)†" in line]
         assert len(marked) == said.index(sentence) + 1
         assert any(f"[{late}]" in line for line in marked)
+
+
+def test_the_page_says_of_every_rung_whose_digits_it_misreads():
+    """The repository's own reports, counted again from errors.csv and who wrote which image."""
+    page_text = (REPOSITORY / "reports/ladder.md").read_text(encoding="utf-8")
+    images = pd.read_csv(REPOSITORY / "reports/test_images.csv").set_index("index")
+    kinds = json.loads((REPOSITORY / "reports/data.json").read_text())["kinds"]
+    for rung in ("champion", "lenet5"):
+        errors = pd.read_csv(REPOSITORY / f"reports/rungs/{rung}/errors.csv")
+        seeds = pd.read_csv(REPOSITORY / f"reports/rungs/{rung}/curves.csv").seed.nunique()
+        of = images.kind.reindex(errors["index"])
+        rates = [100 * (of == int(kind)).sum() / seeds / (images.kind == int(kind)).sum() for kind in kinds]
+        assert f"| {rung} | {' | '.join(f'{rate:.2f}' for rate in rates)} |" in page_text

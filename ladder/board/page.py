@@ -292,10 +292,10 @@ def _meaning(target, rows):
         "*not contradicted* inside, **above ours** where it is higher than that, **below ours** where it is lower. "
         "That asks little: *agrees within* says how near the reported run and one more of ours are shown to be (two "
         "one-sided tests at 5 %), and the text says where the number reported of the parent would pass as well.",
-        *_of_kinds(rows),
         "",
         "Where nothing differs, about 1 verdict in 20 of either kind says otherwise by chance. "
         "A rung of one seed has no deviation, so what is reported of it gets no verdict.",
+        *_of_kinds(rows),
     ]
 
 
@@ -306,10 +306,19 @@ def _not_surviving(steps):
 
 
 def _of_kinds(rows):
-    """Return a line on who made the images that are misread, of the most accurate rung."""
-    best = max(rows, key=lambda row: row["accuracy"])
-    rates = {key.removeprefix("misread_"): value for key, value in best.items() if key.startswith("misread_")}
-    if not rates:
+    """Return lines on who made the images that are misread: a table of all rungs, the most accurate first."""
+    keys = [key for key in rows[0] if key.startswith("misread_")]
+    if not keys:
         return []
-    listed = ", ".join(f"{number(value, 2)} % of the {name}' digits" for name, value in rates.items())
-    return [f"- **who wrote them**: {best['rung']} misreads {listed}. For the other rungs see {CSV}."]
+    ordered = sorted(rows, key=lambda row: -row["accuracy"])
+    names = [key.removeprefix("misread_") for key in keys]
+    return [
+        "",
+        "## Who wrote the misread digits",
+        "",
+        "In percent of the digits of each kind of people, mean of the seeds.",
+        "",
+        f"| rung | {' | '.join(names)} |",
+        f"|---|{'--:|' * len(names)}",
+        *(f"| {row['rung']} | {' | '.join(number(row[key], 2) for key in keys)} |" for row in ordered),
+    ]
