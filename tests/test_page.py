@@ -313,6 +313,7 @@ def test_a_rungs_network_is_drawn_block_by_block(opened, project, width):
 def test_two_networks_are_drawn_side_by_side_where_they_differ(browser, committed_site, opened):
     page = browser.new_page()
     page.goto(f"file://{committed_site}/index.html#/mnist/compare/s7_final/champion")
+    page.locator(".network").nth(1).wait_for()
     for rung, pictured in zip(("s7_final", "champion"), page.locator(".network").all(), strict=True):
         table = cards.layer_table(cards.resolve(rung))
         assert pictured.locator("li").count() == 1 + sum(row.layer.name in NEW_MAP for row in table)
