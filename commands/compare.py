@@ -7,8 +7,8 @@
     python -m commands.compare main lucky-dog --fail-unless not-worse --tolerance 0.1
 
 A name is `workspace`, a rung with reports in it, a Git revision or a DVC experiment, looked for in this order
-(`heads/net7` is a branch that has the name of a rung). Reads reports/, params.yaml, rungs/cards/, datasets/ and DVC's
-lock files there, through Git: no checkout, no data, no remote. Writes only the file that --pictures names.
+(`heads/net7` is a branch that has the name of a rung). Reads reports/, params.yaml, rungs/cards/ and DVC's lock files
+there, through Git: no checkout, no data, no remote. Writes only the file that --pictures names.
 Exit code: 0; 2 for bad input. With --fail-if or --fail-unless 1 where a loss beyond the tolerance is shown, or a seed
 of the second has collapsed, also one of a new rung. With --fail-unless not-worse 3 where no such loss is shown but it
 cannot be ruled out either: there are too few seeds, or a rung's results are gone or not of its recipe. A new rung may

@@ -54,7 +54,7 @@ def main(given: list[str] | None = None) -> None:
     seeds = range(params.seeds)
     with process_pool(machine.side_by_side(recipe, params.seeds)) as executor:
         measured = dict(zip(seeds, executor.map(measure_seed, repeat(recipe), seeds), strict=True))
-    target = data_set.target if params.evaluate.target is None else params.evaluate.target
+    target = data_set.target_unless(params.evaluate.target)
     test = read_split("test", recipe.data)
     images, labels = test.images.numpy(), test.labels.numpy()
     history = read_history(REPORTS / "history.csv")

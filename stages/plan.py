@@ -36,7 +36,7 @@ def planned(recipe: cards.Recipe) -> tuple[cards.Recipe, str | None]:
 
 def task_of(data_set: DataSet, target: float | None) -> str:
     """Return what a rung is trained for on a data set, a sentence. target: in percent, over the data set's own."""
-    target = data_set.target if target is None else target
+    target = data_set.target_unless(target)
     wanted = "No target is set" if target is None else f"The target is {target:g} % of the test images"
     return f"Trained on {data_set.title}. {wanted}."
 

@@ -779,6 +779,18 @@ def packed(names):
     return content.getvalue()
 
 
+def test_a_package_that_does_not_come_is_one_line(tmp_path, monkeypatch):
+    """npm ends well, and leaves no file."""
+    monkeypatch.setattr(charts, "SCRIPTS", (Script("small@1", "build/small.js", "0" * 64),))
+    monkeypatch.setattr(packages.shutil, "which", lambda program: program)
+    done = subprocess.CompletedProcess([], 0, "", "")
+    monkeypatch.setattr(packages.subprocess, "run", lambda *_, **__: done)
+    with pytest.raises(
+        LadderError, match=r"^npm's small@1, .+ cannot be had: no \*\.tgz came for small@1; start again$"
+    ):
+        chart_scripts(tmp_path)
+
+
 WHOLE = packed(["LICENSE", "build/small.js"])
 
 

@@ -52,17 +52,13 @@ def _verdicts(comparisons):
         return []
     first = {WORSE: 0, OPEN: 1, DIFFER: 1}
     ordered = sorted(comparisons, key=lambda of: 3 if of["same_results"] else first.get(of["verdict"], 2))
-    of_versions = [of for of in ordered if _one_recipe(of)]
-    each = [
-        f"- {_sentence(of)}{f' {SAME_RECIPE}' if of in of_versions and len(of_versions) == 1 else ''}" for of in ordered
-    ]
-    together = (
-        [f"In {len(of_versions)} of them both sides are of the same recipe, {TWO_VERSIONS}."]
-        if len(of_versions) > 1
-        else []
-    )
+    several = sum(bool(_one_recipe(of)) for of in ordered)
+    each, together = [[f"- {_sentence(of)}", *_one_recipe(of)] for of in ordered], []
+    if several > 1:  # said once
+        each = [[sentence] for sentence, *_ in each]
+        together = [f"In {several} of them both sides are of the same recipe, {TWO_VERSIONS}."]
     chance = "Where nothing differs, about 1 verdict in 20 says better or worse by chance."
-    return ["\n\n".join(["\n".join(each), *together, chance])]
+    return ["\n\n".join(["\n".join(map(" ".join, each)), *together, chance])]
 
 
 def _within_room(sections, first):

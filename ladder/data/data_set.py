@@ -178,6 +178,10 @@ class DataSet(Strict):
         """The folder of the training and test images as tensors."""
         return processed_folder(self.name)
 
+    def target_unless(self, given: float | None) -> float | None:
+        """Return `given`, the target in percent that somebody asks for, or the data set's own where that is None."""
+        return self.target if given is None else given
+
     @property
     def manifest(self) -> Path:
         """The list of the images of a Folder."""

