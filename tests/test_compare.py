@@ -81,7 +81,7 @@ def test_what_is_small_enough_is_as_good_and_what_is_open_says_what_would_settle
     write_reports(Path("reports"), runs(5, 54, spread=12))
     _, text = said()
     assert text.startswith("**Cannot tell yet whether workspace (net7) is better or worse than HEAD (net7)**: +0.07 ")
-    images = "59.0 are misread before and 51.6 after, in the mean of the seeds. Those that most seeds misread: 6 fixed"
+    images = "59.0 are misread before and 51.6 after, in the mean of the seeds. Of those that most seeds misread, 6 are fixed"
     assert f"What the images say: {images}" in text
     assert re.search("What to do: train [0-9]+ seeds on each side. If the true change is the one seen", text)
 
@@ -338,7 +338,7 @@ def test_one_seed_a_side_is_of_two_runs_and_not_of_their_recipes(project, said):
     _, text = said()
     assert text.startswith("**These two runs differ**: workspace (net7) against HEAD (net7), +0.08 points [0.005, 0.16")
     assert "**This says nothing of the two recipes**" in text
-    assert "What to do: train at least 3 seeds, better 5 on each side." in text
+    assert "What to do: train at least 3 seeds (better: 5) on each side." in text
     assert "Test images that the one seed misreads on one side, but not on the other: 10 fixed" in text
     assert table_row(text, "loss")[4:] == ["–"]
 
@@ -350,7 +350,7 @@ def test_one_seed_against_five_gives_no_verdict_and_names_the_side_whose_noise_i
     assert code == 0
     assert text.startswith("**Cannot tell yet whether workspace (net7) is better or worse than HEAD (net7)**: ")
     assert "**one seed says nothing of the noise of workspace (net7)**" in text
-    assert "What to do: train workspace (net7) from at least 3 seeds, better 5." in text
+    assert "What to do: train workspace (net7) from at least 3 seeds (better: 5)." in text
 
 
 def test_fail_if_worse_only_where_the_whole_interval_is_below_the_tolerance(project, said, capsys):

@@ -13,7 +13,7 @@ HEAD = ("metric", "before", "after", "change", "95 % interval")
 SHOWN = 10  # images fixed, and as many broken
 LINES, LETTERS = 40, 200  # changed lines of a file, and of each its letters
 ROOM = 60_000  # letters; GitHub takes 65,536 in a comment
-ENOUGH = "at least 3 seeds, better 5"
+ENOUGH = "at least 3 seeds (better: 5)"
 TWO_VERSIONS = "run by two versions of this project that compute different bits"
 SAME_RECIPE = f"**Both are of the same recipe**, {TWO_VERSIONS}."
 MENTION_BREAK = "\u200b"  # a space without width
@@ -247,7 +247,8 @@ def _misread(comparison):
     row = next(row for row in comparison["metrics"] if row["metric"] == "errors")
     before, after = (number(row[side], BY_KEY["errors"].decimals) for side in ("before", "after"))
     mean = f"{before} are misread before and {after} after, in the mean of the seeds"
-    return f"{mean}. Those that {_who(comparison)}: {_counts(comparison['images'])}"
+    fixed, broken = (len(comparison["images"][key]) for key in ("fixed", "broken"))
+    return f"{mean}. Of those that {_who(comparison)}, {fixed} are fixed and {broken} broken"
 
 
 def _who(comparison):
