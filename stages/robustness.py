@@ -1,9 +1,8 @@
 """Measure how much of a rung's test accuracy is left on moved test images, and without the mislabelled ones.
 
 Usage:  python -m stages.robustness
-Reads:  reports/rungs/<rung>/recipe.yaml of five rungs, rungs/params.yaml, datasets/mnist.yaml,
-        data/sets/mnist/processed/,
-        and the runs' last weights in .runs/; a run that is not there is trained
+Reads:  reports/rungs/<rung>/recipe.yaml of the RUNGS below, rungs/params.yaml, datasets/mnist.yaml,
+        data/sets/mnist/processed/, and the runs' last weights in .runs/; a run that is not there is trained
 Writes: reports/robustness.md (accuracies in percent, mean ± standard deviation)
 """
 
@@ -20,7 +19,7 @@ from ladder.files import write_text
 from ladder.paths import REPORTS
 from ladder.runs.plans import read_plan, seeds_of, train_missing
 
-RUNGS = ("net9", "s7_final", "champion", "sprint", "tiny")
+RUNGS = ("net9", "s7_final", "champion", "sprint", "tiny", "tinier", "micro", "open")
 PAGE = REPORTS / "robustness.md"
 
 
