@@ -5,6 +5,7 @@ folder, and apart from options and from all that means something to a shell.
 """
 
 import re
+from pathlib import Path
 from typing import Any
 
 from ladder.exceptions import LadderError, cut
@@ -35,3 +36,17 @@ def check_name(name: Any, where: str) -> str:
 def refusal(name: Any) -> str:
     """Return why a value is no name, on one line."""
     return f"{cut(repr(name), LONGEST)} is not a valid name; {RULE}"
+
+
+def card_names(folder: str | Path) -> list[str]:
+    """Return the names of the cards in a folder, <name>.yaml each, in no order.
+
+    Raises LadderError where one is not valid, and where the folder cannot be read.
+    """
+    try:
+        paths = [path for path in Path(folder).iterdir() if path.suffix == ".yaml" and not path.name.startswith(".")]
+    except FileNotFoundError:
+        raise LadderError(f"there is no folder {folder}/; start in the repository's top folder") from None
+    except OSError as error:
+        raise LadderError(f"{folder}/: cannot be read: {error.strerror}") from None
+    return [check_name(path.stem, f"{folder}/") for path in paths]

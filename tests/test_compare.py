@@ -81,8 +81,8 @@ def test_what_is_small_enough_is_as_good_and_what_is_open_says_what_would_settle
     write_reports(Path("reports"), runs(5, 54, spread=12))
     _, text = said()
     assert text.startswith("**Cannot tell yet whether workspace (net7) is better or worse than HEAD (net7)**: +0.07 ")
-    images = "59.0 are misread before and 51.6 after, in the mean of the seeds. Of those that most seeds misread, 6 are fixed"
-    assert f"What the images say: {images}" in text
+    images = "59.0 are misread before and 51.6 after, in the mean of the seeds. "
+    assert f"What the images say: {images}Of those that most seeds misread, 6 are fixed" in text
     assert re.search("What to do: train [0-9]+ seeds on each side. If the true change is the one seen", text)
 
 

@@ -18,7 +18,7 @@ from matplotlib.ticker import NullLocator
 from scipy.optimize import isotonic_regression
 
 from ladder.evaluation.stats import BETTER, WORSE
-from ladder.figure import STYLE, TARGET, png
+from ladder.figure import STYLE, TARGET, no_formula, png
 
 LOOKS = (("#1f6fb2", "o"), ("#c9741f", "s"), ("#3c8a4e", "^"), ("#8d5aa8", "D"), ("#b8403c", "v"), ("#555555", "P"))
 GREY = "#444444"
@@ -82,12 +82,7 @@ def _looks(rows):
 
 
 def _project(project):
-    return _no_formula(f"Project {project}") if project else "Own rungs"
-
-
-def _no_formula(text):
-    """Return text in which matplotlib sees no formula, which would begin at a dollar sign."""
-    return text.replace("$", r"\$")
+    return no_formula(f"Project {project}") if project else "Own rungs"
 
 
 def _mark(label, **look):
@@ -179,7 +174,7 @@ def _write_fallen(axis, place, row, color):
 def _tick_texts(rows):
     """Return what stands below each rung: its name, and its title in short lines."""
     room = {"width": max(LETTERS // len(rows), 13), "max_lines": 4, "placeholder": " …", "break_long_words": False}
-    titles = [textwrap.fill(_no_formula(row["title"]), **room) for row in rows]
+    titles = [textwrap.fill(no_formula(row["title"]), **room) for row in rows]
     return [f"{broken(row['rung'], room['width'])}\n{title}" for row, title in zip(rows, titles, strict=True)]
 
 

@@ -15,7 +15,7 @@ from ladder.cards.recipe import Recipe
 from ladder.cards.schema import Percent, RungName, Strict, fault_line, nearest, validated
 from ladder.exceptions import LadderError
 from ladder.files import read_yaml
-from ladder.names import check_name
+from ladder.names import card_names
 
 CARDS = Path("rungs/cards")
 NOT_IN_A_CARDS_RECIPE = ("rung", "data", "images", "input", "network", "bits", "fingerprint", "device")
@@ -100,13 +100,7 @@ def _read(path: Path) -> Any:
 
 def rung_names(cards: str | Path = CARDS) -> list[str]:
     """Return the names of all rungs in their natural order. Raises LadderError for a file with an invalid name."""
-    try:
-        paths = [path for path in Path(cards).iterdir() if path.suffix == ".yaml" and not path.name.startswith(".")]
-    except FileNotFoundError:
-        raise LadderError(f"there is no folder {cards}/; start in the repository's top folder") from None
-    except OSError as error:
-        raise LadderError(f"{cards}/: cannot be read: {error.strerror}") from None
-    return sorted((check_name(path.stem, f"{cards}/") for path in paths), key=natural)
+    return sorted(card_names(cards), key=natural)
 
 
 def natural(name: str) -> list[str | int]:

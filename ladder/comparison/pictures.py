@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ladder.evaluation.pictures import GALLERY_COLUMNS, LETTERS
 from ladder.exceptions import cut
-from ladder.figure import STYLE, draw_image, png
+from ladder.figure import STYLE, draw_image, no_formula, png
 
 CHANGES = 3  # comparisons with pictures
 LEGEND = (
@@ -49,7 +49,7 @@ def _row(part, comparison, key, images, inverted):
     """Draw the most consistent images that got fixed, or broke, in one comparison."""
     changed = comparison["images"][key]
     shown = changed[:GALLERY_COLUMNS]
-    names = f"{comparison['before']} → {comparison['after']}".replace("$", r"\$")  # or it would begin a formula
+    names = no_formula(f"{comparison['before']} → {comparison['after']}")
     part.suptitle(f"{key.title()}, {len(shown)} of {len(changed)}: {names}", fontsize=10)
     axes = part.subplots(1, GALLERY_COLUMNS)
     for axis in axes:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from ladder.cards.schema import Percent, Strict, Word, nearest, one_of, validated
 from ladder.exceptions import LadderError
 from ladder.files import read_yaml
-from ladder.names import check_name, is_name, refusal
+from ladder.names import card_names, is_name, refusal
 from ladder.paths import DEFAULT_DATA, REPORTS, processed_folder, raw_folder
 
 CARDS = Path("datasets")
@@ -196,14 +196,7 @@ def with_article(name: str) -> str:
 
 def data_set_names(cards: str | Path = CARDS) -> list[str]:
     """Return the names of all data sets that have a card, the default one first."""
-    try:
-        paths = [path for path in Path(cards).iterdir() if path.suffix == ".yaml" and not path.name.startswith(".")]
-    except FileNotFoundError:
-        raise LadderError(f"there is no folder {cards}/; start in the repository's top folder") from None
-    except OSError as error:
-        raise LadderError(f"{cards}/: cannot be read: {error.strerror}") from None
-    names = [check_name(path.stem, f"{cards}/") for path in paths]
-    return sorted(names, key=lambda name: (name != DEFAULT_DATA, name))
+    return sorted(card_names(cards), key=lambda name: (name != DEFAULT_DATA, name))
 
 
 def read_data_set(name: str, cards: str | Path = CARDS) -> DataSet:
