@@ -445,13 +445,20 @@ def test_steps_on_two_data_sets_stand_side_by_side():
         }
 
     here = [row("b", 0.5, "better"), row("c", 0.5, "better"), row("d", 0.01, "cannot tell yet")]
+    here += [row("f", 0.5, "better"), row("g", -0.01, "as good")]
     there = [row("b", 0.4, "better"), row("c", -0.4, "worse"), row("d", -0.02, "as good"), row("e", 1, "better")]
+    there += [row("f", 0.1, "cannot tell yet"), row("g", -0.3, "worse")]
     (section,) = beside(here, {"Mine": there})
     ends = {line.split(" ")[1]: line.split(" | ")[-1] for line in section.splitlines() if line.startswith("| ")}
-    assert "**opposite**" in ends["c"]
-    assert "same verdict" in ends["b"]
-    assert "signs differ, not shown on both" in ends["d"]
-    assert "Of 3 steps known on both, better on one and worse on the other: c." in section
+    assert {rung: end.removesuffix(" |") for rung, end in ends.items() if rung in "bcdfg"} == {
+        "b": "on both",
+        "c": "**opposite**",
+        "d": "on neither; signs differ",
+        "f": "on MNIST only",
+        "g": "on Mine only",
+    }
+    counts = "2 are shown to be better or worse on both, 1 on MNIST only, 1 on Mine only"
+    assert f"Of 5 steps known on both, {counts}. Better on one and worse on the other: c." in section
     assert "Not climbed on MNIST: e" in section
 
 

@@ -6,8 +6,6 @@ from ladder.comparison.markdown import escaped
 from ladder.evaluation.numbers import interval, number
 from ladder.evaluation.stats import BETTER, WORSE
 
-OPPOSITE = "**opposite**"
-
 
 def beside(rows: list[dict], others: Mapping[str, list[dict]]) -> list[str]:
     """Return a section of the board for each further data set, as Markdown.
@@ -20,36 +18,38 @@ def beside(rows: list[dict], others: Mapping[str, list[dict]]) -> list[str]:
 def _section(rows, title, others):
     here, title = {row["rung"]: row for row in rows}, escaped(title)
     pairs = [(here[row["rung"]], row) for row in others if row["rung"] in here]
-    heads = ("rung", "parameters", "MNIST", title, "the step on MNIST", f"the step on {title}", "the two")
+    heads = ("rung", "parameters", "MNIST", title, "the step on MNIST", f"the step on {title}", "shown")
     lines = [
         f"## {title}",
         "",
-        f"Rungs that were trained on {title}, too; accuracies and steps as above. {_summary(pairs)}",
+        f"Rungs that were trained on {title}, too; accuracies and steps as above. {_summary(pairs, title)}",
         "",
         f"| {' | '.join(heads)} |",
         "|---|--:|--:|--:|---|---|---|",
-        *(f"| {' | '.join(_cells(*pair))} |" for pair in pairs),
+        *(f"| {' | '.join(_cells(*pair, title))} |" for pair in pairs),
     ]
     alone = [f"{row['rung']} {_reached(row)}" for row in others if row["rung"] not in here]
     return "\n".join(lines + (["", f"Not climbed on MNIST: {', '.join(alone)}."] if alone else []))
 
 
-def _summary(pairs):
-    """Return how many steps are known on both data sets, and which point in opposite directions."""
+def _summary(pairs, title):
+    """Return how many steps are known on both data sets, where they show something, and which point opposite ways."""
     steps = [(mine, other) for mine, other in pairs if _known(mine, other)]
     if not steps:
         return "No step is known on both."
-    contrary = [other["rung"] for mine, other in steps if _agreement(mine, other) == OPPOSITE]
-    shown = f"better on one and worse on the other: {', '.join(contrary)}" if contrary else "none is shown to help on "
-    known = f"{len(steps)} step{'s' * (len(steps) != 1)} known on both"
-    return f"Of {known}, {shown}{'' if contrary else 'one and to harm on the other'}."
+    shown = [_where(mine, other) for mine, other in steps]
+    parts = [f"{shown.count((True, True))} are shown to be better or worse on both"]
+    parts += [f"{shown.count((True, False))} on MNIST only", f"{shown.count((False, True))} on {title} only"]
+    contrary = [other["rung"] for mine, other in steps if _opposite(mine, other)]
+    last = f"Better on one and worse on the other: {', '.join(contrary) or 'none'}."
+    return f"Of {len(steps)} step{'s' * (len(steps) != 1)} known on both, {', '.join(parts)}. {last}"
 
 
-def _cells(mine, other):
+def _cells(mine, other, title):
     of_sets = (mine, other)
     against = f" ← {other['against']}" if other["against"] else ""
     parameters = " / ".join(dict.fromkeys(f"{row['parameters']:,}" for row in of_sets))
-    agreement = _agreement(mine, other) if _known(mine, other) else ""
+    agreement = _agreement(mine, other, title) if _known(mine, other) else ""
     return (f"{other['rung']}{against}", parameters, *map(_reached, of_sets), *map(_step, of_sets), agreement)
 
 
@@ -69,9 +69,19 @@ def _known(*rows):
     return all(row["step_verdict"] is not None for row in rows)
 
 
-def _agreement(mine, other):
-    """Return how two steps agree: in verdict, only in the sign of the change, or not even in that."""
-    if (mine["step_change"] < 0) == (other["step_change"] < 0):
-        return "same verdict" if mine["step_verdict"] == other["step_verdict"] else "same sign"
-    shown = all(row["step_verdict"] in (BETTER, WORSE) for row in (mine, other))
-    return OPPOSITE if shown else "signs differ, not shown on both"
+def _where(mine, other):
+    """Return on which of the two data sets a step is shown to be better or worse."""
+    return tuple(row["step_verdict"] in (BETTER, WORSE) for row in (mine, other))
+
+
+def _opposite(mine, other):
+    return all(_where(mine, other)) and mine["step_verdict"] != other["step_verdict"]
+
+
+def _agreement(mine, other, title):
+    """Return where a step is shown to be better or worse, and whether the signs of its changes differ."""
+    if _opposite(mine, other):
+        return "**opposite**"
+    places = {(True, True): "on both", (True, False): "on MNIST only", (False, True): f"on {title} only"}
+    differ = (mine["step_change"] < 0) != (other["step_change"] < 0)
+    return f"{places.get(_where(mine, other), 'on neither')}{'; signs differ' if differ else ''}"
