@@ -64,16 +64,16 @@ def rung_facts(data: DataSet, rung: str) -> dict:
         "recipe": [[key, value_text(value)] for key, value in content.items() if key not in NOT_RECIPE],
         "changes": [line.removeprefix("- ") for line in changes(rung, data.part_of_recipes) if line.startswith("- ")],
         "curves": _curves(folder / "curves.csv"),
-        "errors": errors(folder / "errors.csv"),
+        "misread": misread_images(folder / "errors.csv"),
     }
 
 
-def errors(path: Path) -> list[list]:
-    """Return [seed, image, label, prediction, confidence] of each misread image, confidence as the file has it."""
-    return [
-        [*(int(row[key]) for key in ("seed", "index", "label", "prediction")), row["confidence"]]
-        for row in read_rows(path)
-    ]
+def misread_images(path: Path) -> list[tuple[int, int, list[int]]]:
+    """Return (image, label, what each seed that misread it took it for) of the images in an errors.csv."""
+    found = {}
+    for row in read_rows(path):
+        found.setdefault((int(row["index"]), int(row["label"])), []).append(int(row["prediction"]))
+    return [(image, label, predictions) for (image, label), predictions in sorted(found.items())]
 
 
 def writers_of(reports: Mapping[str, Report]) -> dict[int, str]:

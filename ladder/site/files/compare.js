@@ -67,7 +67,7 @@ function networksPart(old, now) {
 
 /** The images that most seeds misread on one side and fewer than half on the other, the most consistent first. */
 function imagesPart(ladder, old, now, writers) {
-  const sides = [old, now].map((facts) => ({ misread: misreadBy(facts.errors), seeds: rowOf(ladder, facts.rung).seeds }));
+  const sides = [old, now].map((facts) => ({ misread: misreadBy(facts.misread), seeds: rowOf(ladder, facts.rung).seeds }));
   const images = [...new Set(sides.flatMap((side) => [...side.misread.keys()]))].sort((a, b) => a - b);
   const share = (side, image) => (side.misread.get(image)?.predictions.length ?? 0) / side.seeds;
   const changed = (from, to) => images.filter((image) => share(from, image) > 0.5 && share(to, image) < 0.5)

@@ -21,14 +21,9 @@ function paint(canvas, pixels) {
   canvas.getContext("2d").putImageData(data, 0, 0);
 }
 
-/** Return a Map of image -> {image, label, predictions: one for each seed that misread it} from the rows [seed, image, label, prediction, confidence]. */
-function misreadBy(errors) {
-  const found = new Map();
-  for (const [seed, image, label, prediction] of errors) {
-    if (!found.has(image)) found.set(image, { image, label, predictions: [] });
-    found.get(image).predictions.push(prediction);
-  }
-  return found;
+/** Return a Map of image -> {image, label, predictions: one for each seed that misread it} from the rows [image, label, predictions]. */
+function misreadBy(rows) {
+  return new Map(rows.map(([image, label, predictions]) => [image, { image, label, predictions }]));
 }
 
 /** Return the class that most of the seeds that misread an image took it for. */

@@ -54,7 +54,7 @@ function stepPart(ladder, row, facts) {
 function confusionPart(ladder, facts, seeds) {
   const names = ladder.classes;
   const counts = names.map(() => names.map(() => 0));
-  for (const [, , label, prediction] of facts.errors) counts[label][prediction] += 1 / seeds;
+  for (const [, label, predictions] of facts.misread) for (const prediction of predictions) counts[label][prediction] += 1 / seeds;
   const most = Math.max(...counts.flat(), 1e-9);
   const cell = (count) => {
     const made = element("td", {}, count ? number(count, 1) : "");
@@ -76,7 +76,7 @@ function kindsOf(ladder, row) {
 
 function misreadPart(ladder, facts, row, writers) {
   const { seeds } = row;
-  const found = [...misreadBy(facts.errors).values()].sort((a, b) => b.predictions.length - a.predictions.length || a.image - b.image);
+  const found = [...misreadBy(facts.misread).values()].sort((a, b) => b.predictions.length - a.predictions.length || a.image - b.image);
   const digits = found.map(({ image, label, predictions }) => ({
     image, text: [`${ladder.classes[label]} read as ${ladder.classes[mostly(predictions)]}`, `by ${predictions.length} of ${seeds} seeds`] }));
   const all = found.filter((one) => one.predictions.length === seeds).length;
