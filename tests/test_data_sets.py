@@ -435,6 +435,7 @@ def test_facts_that_make_no_sense_are_refused(case):
 def test_steps_on_two_data_sets_stand_side_by_side():
     def row(rung, change, verdict, against="a"):
         step = {"step_change": change, "step_low": change - 0.1, "step_high": change + 0.1, "step_verdict": verdict}
+        step |= {"step_q": 0.03, "step_margin": 0.07}
         return step | {
             "rung": rung,
             "against": against,
@@ -450,6 +451,7 @@ def test_steps_on_two_data_sets_stand_side_by_side():
     there += [row("f", 0.1, "cannot tell yet"), row("g", -0.3, "worse")]
     (section,) = beside(here, {"Mine": there})
     ends = {line.split(" ")[1]: line.split(" | ")[-1] for line in section.splitlines() if line.startswith("| ")}
+    assert "| as good within ±0.07<br>-0.01 [-0.11, 0.09] | **worse**, q = 0.030<br>-0.30 [-0.40, -0.20] |" in section
     assert {rung: end.removesuffix(" |") for rung, end in ends.items() if rung in "bcdfg"} == {
         "b": "on both",
         "c": "**opposite**",

@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from ladder import cards
+from ladder.board.cells import change_cell, reached_cell
 from ladder.board.rows import ABOVE, BELOW, NOT_CONTRADICTED, facts
 from ladder.board.side_by_side import beside
 from ladder.comparison.markdown import escaped
 from ladder.comparison.reports import Report, read_report
 from ladder.comparison.snapshots import WORKSPACE, find
 from ladder.data.data_set import read_data_set
-from ladder.evaluation.numbers import chance, interval, number
-from ladder.evaluation.stats import AS_GOOD_WITHIN, BETTER, OPEN, WORSE
+from ladder.evaluation.numbers import interval, number
+from ladder.evaluation.stats import AS_GOOD_WITHIN, BETTER, WORSE
 from ladder.exceptions import LadderError
 from ladder.files import dump_csv
 from ladder.paths import DEFAULT_DATA, rung_folder
@@ -229,28 +230,6 @@ def _reported(row):
         return ""
     last = " last" if row["reported_is"] == "last epoch" else ""
     return f"{number(row['reported_train'], 2)}, {number(row['reported_test'], 2)}{last}"
-
-
-def reached_cell(row: Mapping) -> str:
-    """Return "**99.41** ± 0.07 (5)": the accuracy, the deviation of the seeds if there are several, their number."""
-    spread = f" ± {number(row['accuracy_sd'], 2)}" if row["accuracy_sd"] is not None else ""
-    return f"**{number(row['accuracy'], 2)}**{spread} ({row['seeds']})"
-
-
-def change_cell(row: Mapping) -> str:
-    """Return a step's verdict, and behind `<br>` its change and interval; '' where nothing is compared."""
-    verdict = row["step_verdict"]
-    if verdict is None:
-        return ""
-    if verdict in (BETTER, WORSE):
-        q = chance(row["step_q"])
-        said = f"**{verdict}**, q {q if q.startswith('<') else f'= {q}'}"
-    elif verdict == OPEN or row["step_margin"] is None:
-        said = verdict
-    else:
-        said = f"{verdict} within ±{number(row['step_margin'], 2)}"
-    ends = interval({"low": row["step_low"], "high": row["step_high"]}, 2)
-    return f"{said}<br>{number(row['step_change'], 2, '+')} {ends}"
 
 
 def _verdict(row):

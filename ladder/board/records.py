@@ -14,7 +14,8 @@ from statistics import fmean
 from scipy.special import stdtrit
 from scipy.stats import false_discovery_control
 
-from ladder.board.page import between_marks, change_cell, reached_cell
+from ladder.board.cells import change_cell, reached_cell
+from ladder.board.page import between_marks
 from ladder.cards import RungName, Strict, validated
 from ladder.cards.schema import Count, Percent
 from ladder.comparison.differences import compare

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from ladder.board.cells import change_cell, reached_cell
 from ladder.comparison.markdown import escaped
-from ladder.evaluation.numbers import interval, number
 from ladder.evaluation.stats import BETTER, WORSE
 
 
@@ -22,13 +22,14 @@ def _section(rows, title, others):
     lines = [
         f"## {title}",
         "",
-        f"Rungs that were trained on {title}, too; accuracies and steps as above. {_summary(pairs, title)}",
+        f"Rungs that were trained on {title}, too; accuracies and steps as above, *q* over the steps of each. "
+        f"{_summary(pairs, title)}",
         "",
         f"| {' | '.join(heads)} |",
         "|---|--:|--:|--:|---|---|---|",
         *(f"| {' | '.join(_cells(*pair, title))} |" for pair in pairs),
     ]
-    alone = [f"{row['rung']} {_reached(row)}" for row in others if row["rung"] not in here]
+    alone = [f"{row['rung']} {reached_cell(row)}" for row in others if row["rung"] not in here]
     return "\n".join(lines + (["", f"Not climbed on MNIST: {', '.join(alone)}."] if alone else []))
 
 
@@ -50,19 +51,7 @@ def _cells(mine, other, title):
     against = f" ← {other['against']}" if other["against"] else ""
     parameters = " / ".join(dict.fromkeys(f"{row['parameters']:,}" for row in of_sets))
     agreement = _agreement(mine, other, title) if _known(mine, other) else ""
-    return (f"{other['rung']}{against}", parameters, *map(_reached, of_sets), *map(_step, of_sets), agreement)
-
-
-def _reached(row):
-    spread = f" ± {number(row['accuracy_sd'], 2)}" if row["accuracy_sd"] is not None else ""
-    return f"**{number(row['accuracy'], 2)}**{spread} ({row['seeds']})"
-
-
-def _step(row):
-    if row["step_verdict"] is None:
-        return ""
-    ends = interval({"low": row["step_low"], "high": row["step_high"]}, 2)
-    return f"{row['step_verdict']}<br>{number(row['step_change'], 2, '+')} {ends}"
+    return (f"{other['rung']}{against}", parameters, *map(reached_cell, of_sets), *map(change_cell, of_sets), agreement)
 
 
 def _known(*rows):
