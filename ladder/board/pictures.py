@@ -166,7 +166,8 @@ def _write_fallen(axis, place, row, color):
     """Write the accuracies of the seeds that have FALLEN, which lie below the picture."""
     fallen = [f"{value:.2f}" for value in sorted(row["accuracies"]) if _has_fallen(row, value)]
     if fallen:
-        text = f"mean {row['accuracy']:.2f} ↓\nseed{'s' * (len(fallen) > 1)} at {', '.join(fallen)} ↓"
+        below = " ↓" if row["accuracy"] < axis.get_ylim()[0] else ""
+        text = f"mean {row['accuracy']:.2f}{below}\nseed{'s' * (len(fallen) > 1)} at {', '.join(fallen)} ↓"
         across = axis.get_xaxis_transform()
         axis.annotate(text, (place, 0.05), xycoords=across, color=color, fontsize=SMALL, ha="right")
 
