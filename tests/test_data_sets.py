@@ -459,7 +459,7 @@ def test_steps_on_two_data_sets_stand_side_by_side():
         "f": "on MNIST only",
         "g": "on Mine only",
     }
-    counts = "2 are shown to be better or worse on both, 1 on MNIST only, 1 on Mine only"
+    counts = "shown to be better or worse: 2 on both, 1 on MNIST only, 1 on Mine only"
     assert f"Of 5 steps known on both, {counts}. Better on one and worse on the other: c." in section
     assert "Not climbed on MNIST: e" in section
 

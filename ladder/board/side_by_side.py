@@ -39,11 +39,10 @@ def _summary(pairs, title):
     if not steps:
         return "No step is known on both."
     shown = [_where(mine, other) for mine, other in steps]
-    parts = [f"{shown.count((True, True))} are shown to be better or worse on both"]
-    parts += [f"{shown.count((True, False))} on MNIST only", f"{shown.count((False, True))} on {title} only"]
+    counts = ", ".join(f"{shown.count(key)} {place}" for key, place in _places(title).items())
     contrary = [other["rung"] for mine, other in steps if _opposite(mine, other)]
     last = f"Better on one and worse on the other: {', '.join(contrary) or 'none'}."
-    return f"Of {len(steps)} step{'s' * (len(steps) != 1)} known on both, {', '.join(parts)}. {last}"
+    return f"Of {len(steps)} step{'s' * (len(steps) != 1)} known on both, shown to be better or worse: {counts}. {last}"
 
 
 def _cells(mine, other, title):
@@ -63,6 +62,11 @@ def _where(mine, other):
     return tuple(row["step_verdict"] in (BETTER, WORSE) for row in (mine, other))
 
 
+def _places(title):
+    """Return {what `_where` returns: how it is said} of the steps that are shown somewhere."""
+    return {(True, True): "on both", (True, False): "on MNIST only", (False, True): f"on {title} only"}
+
+
 def _opposite(mine, other):
     return all(_where(mine, other)) and mine["step_verdict"] != other["step_verdict"]
 
@@ -71,6 +75,5 @@ def _agreement(mine, other, title):
     """Return where a step is shown to be better or worse, and whether the signs of its changes differ."""
     if _opposite(mine, other):
         return "**opposite**"
-    places = {(True, True): "on both", (True, False): "on MNIST only", (False, True): f"on {title} only"}
     differ = (mine["step_change"] < 0) != (other["step_change"] < 0)
-    return f"{places.get(_where(mine, other), 'on neither')}{'; signs differ' if differ else ''}"
+    return f"{_places(title).get(_where(mine, other), 'on neither')}{'; signs differ' if differ else ''}"
