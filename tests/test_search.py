@@ -90,7 +90,7 @@ def test_the_ablation_of_champion_changes_one_thing_at_a_time(monkeypatch):
     with_a_rate_of_its_own = {"constant_rate", "no_batch_norm"}
     for name, keys in changed.items():
         assert len(keys - ({"learning_rate"} if name in with_a_rate_of_its_own else set())) == 1, (name, keys)
-    assert len(seeds) == 5
+    assert len(seeds) == 10
 
 
 def test_a_candidate_may_watch_the_searchs_own_holdout(project, monkeypatch):
