@@ -3,7 +3,8 @@
 Usage:  python -m commands.ladder                              the most accurate first
         python -m commands.ladder --sort parameters --best     those that no other rung beats
         python -m commands.ladder --project 002                one project's; `own` for our own
-Reads:  reports/ladder.csv
+        python -m commands.ladder --data fashion_mnist         the rungs that were climbed on another data set
+Reads:  reports/ladder.csv; with --data the reports in reports/<data set>/
 Writes: nothing
 """
 
@@ -15,7 +16,7 @@ from rich.console import Console
 from ladder.board import terminal
 from ladder.command import parser, run_stage
 from ladder.exceptions import LadderError
-from ladder.paths import REPORTS
+from ladder.paths import DEFAULT_DATA, REPORTS
 
 CSV = REPORTS / "ladder.csv"
 
@@ -27,6 +28,12 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     reader.add_argument("--sort", choices=orders, default="accuracy", help="order; by accuracy if not given")
     reader.add_argument("--project", metavar="NUMBER", help="only the rungs of this project, or `own`")
     best = "only those that no other rung beats: more accurate with as few parameters, or smaller and as accurate"
+    reader.add_argument(
+        "--data",
+        metavar="NAME",
+        default=DEFAULT_DATA,
+        help=f"the data set that was climbed on; {DEFAULT_DATA} if not given",
+    )
     reader.add_argument("--best", action="store_true", help=best)
     return reader.parse_args(given)
 
@@ -41,9 +48,19 @@ def content(path: Path) -> str:
         raise LadderError(f"{path} is damaged; `git restore {path}` brings it back") from None
 
 
+def content_elsewhere(data: str) -> str:
+    """Return what ladder.csv would be for a further data set. Raises LadderError where no rung was climbed on it."""
+    from ladder.board import page, rows  # most of a second to import
+
+    climbed = page.further_data()
+    if data not in climbed:
+        raise LadderError(f"no rung was climbed on {data!r:.40}; there are {', '.join([DEFAULT_DATA, *climbed])}")
+    return page.table(rows.facts(*page.read_ladder(data)))
+
+
 def main(given: list[str] | None = None) -> None:
     asked = arguments(given)
-    rows = terminal.read_rows(content(CSV))
+    rows = terminal.read_rows(content(CSV) if asked.data == DEFAULT_DATA else content_elsewhere(asked.data))
     if asked.project:
         rows = terminal.of_project(rows, asked.project)
     if asked.best:

@@ -340,6 +340,20 @@ def test_two_rungs_side_by_side_say_what_compare_says(opened, project):
     assert f"Images fixed: {len(facts['images']['broken'])}" in page.inner_text("main")
 
 
+def test_two_rungs_side_by_side_say_whose_seeds_collapsed_as_compare_does(browser, committed_site):
+    done = run_module("commands.compare", REPOSITORY, "session7_net1", "session7_net2", "--json")
+    assert done.returncode == 0, done.stderr
+    lost = json.loads(done.stdout)["comparisons"][0]["collapsed"]
+    seeds = {of: {one["seed"] for one in lost if one["of"] == of} for of in ("session7_net1", "session7_net2")}
+    assert seeds["session7_net2"]  # a rung of the committed ladder that loses classes
+    page = browser.new_page()
+    page.goto(f"file://{committed_site}/index.html#/mnist/compare/session7_net1/session7_net2")
+    page.locator("#verdict").wait_for()
+    said = [note.split(" of ")[0] for note in page.locator("p.note").all_inner_texts() if "collapsed" in note]
+    assert said == [f"{of}: {len(which)}" for of, which in seeds.items() if which]
+    page.close()
+
+
 # --- networks ---------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """The ladder in a terminal, from made-up and from the committed ladder.csv."""
 
 import csv
+import json
 import shutil
 
 import pytest
@@ -9,6 +10,7 @@ from projects import REPOSITORY, assert_one_clear_line, run_module
 from ladder.board import terminal
 from ladder.exceptions import LadderError
 
+FASHION = REPOSITORY / "reports/fashion_mnist"
 HEAD = (
     "rung,project,against,parameters,accuracy,accuracy_sd,step_change,step_low,step_high,step_verdict,reported_verdict"
 )
@@ -77,6 +79,22 @@ def test_all_committed_rungs_fit_80_columns(tmp_path):
     lines = run_module("commands.ladder", tmp_path).stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert set(committed) <= {line.split()[0] for line in lines[1:-1]}
+
+
+def test_the_rungs_on_another_data_set_are_shown_as_their_metrics_say():
+    done = run_module("commands.ladder", REPOSITORY, "--data", "fashion_mnist")
+    assert done.returncode == 0, done.stderr
+    head, *lines, legend = done.stdout.splitlines()
+    assert max(map(len, [head, *lines, legend])) <= 80
+    reached = {path.parent.name: json.loads(path.read_text())["accuracy"] for path in FASHION.glob("*/metrics.json")}
+    assert {line.split()[0]: line.split()[2] for line in lines} == {rung: f"{of:.2f}" for rung, of in reached.items()}
+    assert [line.split()[2] for line in lines] == sorted((line.split()[2] for line in lines), reverse=True)
+
+
+@pytest.mark.parametrize("data", ["kuzushiji", "../reports", ""])
+def test_a_data_set_that_was_not_climbed_on_is_told_with_those_that_were(data):
+    done = run_module("commands.ladder", REPOSITORY, "--data", data)
+    assert_one_clear_line(done, f"no rung was climbed on '{data}'; there are mnist, fashion_mnist")
 
 
 def test_a_missing_and_a_damaged_file_are_told_in_one_line(tmp_path):

@@ -18,6 +18,7 @@ async function compareView(set, before, after) {
       choice("After", options, after, (value) => go(before, value)),
       element("button", { type: "button", name: "Swap", onclick: () => go(after, before) }, "Swap")),
     before === after ? element("p", {}, "Choose two rungs.") : verdictPart(ladder, changeOf(pairs, before, after)),
+    ...[...new Set([before, after])].map((rung) => collapsedNote(rowOf(ladder, rung), `${rung}: `)),
     factsPart(ladder, old, now),
     ...networksPart(old, now),
     element("h2", {}, "Curves"),

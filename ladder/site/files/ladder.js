@@ -21,6 +21,12 @@ function rowOf(ladder, rung) {
   return row;
 }
 
+/** Say of a rung that seeds of it collapsed. `whose` begins the sentence. Return false where none did. */
+function collapsedNote(row, whose = "") {
+  return row.collapsed_seeds > 0 && element("p", { class: "note" },
+    `${whose}${row.collapsed_seeds} of the ${row.seeds} seeds collapsed: they misread at least half of the images of one class.`);
+}
+
 function rungCell(row) {
   return folded(element("a", { href: `#/${row.set}/rung/${row.rung}` }, row.rung), row.title);
 }

@@ -13,7 +13,7 @@ async function rungView(set, rung = "without a name") {
     element("p", {}, element("strong", {}, `${number(row.accuracy)} %`), ` of ${whole(ladder.images)} test images, ${row.seeds} seed${row.seeds > 1 ? "s" : ""}`,
       row.accuracy_low != null && `, 95 % interval ${interval(row.accuracy_low, row.accuracy_high)}`, `; ${whole(row.parameters)} parameters. `,
       runs && element("a", { href: `#/${set}/draw` }, "Let it read a digit.")),
-    row.collapsed_seeds > 0 && element("p", { class: "note" }, `${row.collapsed_seeds} of the ${row.seeds} seeds collapsed: they misread at least half of the images of one class.`),
+    collapsedNote(row),
     ...stepPart(ladder, row, facts),
     element("h2", {}, "Network"), ...networkPart(facts),
     element("h2", {}, "Training"),
