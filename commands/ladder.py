@@ -27,13 +27,13 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     orders = ("accuracy", "parameters", "step")
     reader.add_argument("--sort", choices=orders, default="accuracy", help="order; by accuracy if not given")
     reader.add_argument("--project", metavar="NUMBER", help="only the rungs of this project, or `own`")
-    best = "only those that no other rung beats: more accurate with as few parameters, or smaller and as accurate"
     reader.add_argument(
         "--data",
         metavar="NAME",
         default=DEFAULT_DATA,
         help=f"the data set that was climbed on; {DEFAULT_DATA} if not given",
     )
+    best = "only those that no other rung beats: more accurate with as few parameters, or smaller and as accurate"
     reader.add_argument("--best", action="store_true", help=best)
     return reader.parse_args(given)
 
