@@ -252,7 +252,7 @@ def _meaning(target, rows):
         again = f" `python -m commands.compare {shown['against']} {shown['rung']}` says it again, with details."
     return [
         "Accuracies in percent, changes in points; *test* is the 10,000 test images, by which the five projects chose "
-        "their steps, and this one nothing.",
+        "their steps, and this one no candidate.",
         "",
         "- **reported**: what the project's text says. Its test accuracy is that of its best epoch, or, where *last* "
         "stands behind it, of its last. Its train accuracy is a running mean in training mode.",
